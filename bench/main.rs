@@ -1,0 +1,3 @@
+//! Throughput of the graphs that jobs run.
+
+fn main() {}

@@ -1,0 +1,148 @@
+//! Security checks, one a file.
+//!
+//! To add a check: write `checks/<id>.rs` (the dot becomes an underscore) with its tests, then add
+//! its `mod` line and its entry in [`ALL`]. The compiler reports a check that is declared but not
+//! listed (`dead_code`).
+
+use crate::model::{
+    AssetKind, CheckId, Facet, Severity, Snapshot, UnknownReason, Verdict, ZoneSnapshot,
+};
+
+mod dns_cname_coexists;
+mod spf_missing;
+mod texts;
+
+/// The checks that a graph runs.
+pub type Checks = &'static [&'static dyn Check];
+
+/// Every check, in the order of the documentation.
+pub const ALL: Checks = &[&dns_cname_coexists::DnsCnameCoexists, &spf_missing::SpfMissing];
+
+/// What people and databases are told of a check.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Stable name: a key in the database, never renamed, never reused.
+    pub id: CheckId,
+    /// Raised when the same snapshot may get another verdict than before.
+    pub version: u32,
+    /// One line for people, without a full stop.
+    pub title: &'static str,
+    /// Of an ordinary finding; modifiers are named in the file of the check.
+    pub severity: Severity,
+    /// The kind of assets that it judges. Others are never asked.
+    pub asset: AssetKind,
+    /// Without any of these the verdict is `unknown`, and `judge` is not called.
+    pub needs: &'static [Facet],
+    /// Whether it finds what is *not* there. Such a check says nothing about partial records.
+    pub fires_on_absence: bool,
+    /// What to do about a finding: one sentence without a full stop.
+    pub remediation: &'static str,
+    /// Where the rule comes from, such as `RFC 7208 §4.5`.
+    pub reference: &'static str,
+}
+
+/// One question about an asset. Pure: the same snapshot gives the same verdict. Parameters are
+/// fields of the implementing type. A panic becomes `unknown` for that asset.
+pub trait Check: Send + Sync {
+    fn about(&self) -> &'static About;
+
+    /// The verdict on an asset of the right kind whose needed facets are known.
+    fn judge(&self, snapshot: &Snapshot) -> Verdict;
+
+    /// Asks for the names outside of the zone that `judge` will look up with
+    /// [`ZoneSnapshot::fleet_at`]. It is called again when some were answered, until it asks for
+    /// nothing new: an alias leads from one answer to the next.
+    fn refer(&self, _zone: &ZoneSnapshot, _ask: &mut dyn FnMut(&str)) {}
+}
+
+/// Whether a check has anything to say about assets of this kind.
+pub fn concerns(check: &dyn Check, kind: AssetKind) -> bool {
+    check.about().asset == kind
+}
+
+/// Asks a check, with the rules that hold for all of them: a facet that is not known gives
+/// `unknown`, and with partial records nothing is completed, only found.
+pub fn evaluate(check: &dyn Check, snapshot: &Snapshot) -> Verdict {
+    let About { asset, needs, fires_on_absence, .. } = check.about();
+    if *asset != snapshot.kind() {
+        return Verdict::NotApplicable;
+    }
+    let facets = snapshot.facets();
+    if let Some(facet) = needs.iter().find(|facet| !facets.contains(**facet)) {
+        return Verdict::unknown(UnknownReason::Lacks(*facet));
+    }
+    if snapshot.records_complete() || !needs.contains(&Facet::Records) {
+        return check.judge(snapshot);
+    }
+    let reason = UnknownReason::Partial;
+    if *fires_on_absence {
+        return Verdict::unknown(reason);
+    }
+    Verdict::Unknown { reason, findings: check.judge(snapshot).into_findings() }
+}
+
+/// Asks for every name outside of the zone that some check will look up. Checks that will not be
+/// judged on this zone ask for nothing.
+pub fn refer(checks: Checks, zone: &ZoneSnapshot, ask: &mut dyn FnMut(&str)) {
+    for check in checks {
+        let About { asset, fires_on_absence, .. } = check.about();
+        let silenced = *fires_on_absence && !zone.records_complete;
+        if *asset == AssetKind::Zone && !silenced {
+            check.refer(zone, ask);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn zone(lines: &str) -> ZoneSnapshot {
+    ZoneSnapshot::from_text(crate::model::AssetId(1), "example.com", lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_dotted() {
+        let ids: BTreeSet<&CheckId> = ALL.iter().map(|check| &check.about().id).collect();
+        assert_eq!(ids.len(), ALL.len());
+        for id in ids {
+            let (group, name) = id.as_str().split_once('.').expect("group.name");
+            let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            assert!(group.chars().chain(name.chars()).all(word), "{id}");
+        }
+    }
+
+    #[test]
+    fn unknown_without_a_needed_facet() {
+        let zone = Snapshot::Zone(zone("@ MX 10 mail.example.com"));
+        for check in ALL.iter().filter(|check| concerns(**check, AssetKind::Zone)) {
+            let About { id, needs, .. } = check.about();
+            let Some(facet) = needs.iter().find(|facet| **facet != Facet::Records) else {
+                continue;
+            };
+            let lacks = Verdict::unknown(UnknownReason::Lacks(*facet));
+            assert_eq!(evaluate(*check, &zone), lacks, "{id}");
+        }
+    }
+
+    #[test]
+    fn partial_records_complete_nothing() {
+        let mut zone = zone(
+            "@ MX 10 mail.example.com\nwww CNAME a.example.com\nwww A 192.0.2.1\n* A 10.0.0.1",
+        );
+        zone.records_complete = false;
+        let zone = Snapshot::Zone(zone);
+        for check in ALL {
+            let About { id, needs, fires_on_absence, .. } = check.about();
+            if !needs.contains(&Facet::Records) {
+                continue;
+            }
+            let verdict = evaluate(*check, &zone);
+            assert!(!verdict.is_complete(), "{id}");
+            assert!(!fires_on_absence || verdict.into_findings().is_empty(), "{id}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What an inventory says, in one form whatever its format. Pure: readers of files and writers of
+//! tables are elsewhere.
+
+mod entry;
+
+pub use entry::{AccountEntry, Place, Problem, RecordEntry, ZoneEntry};

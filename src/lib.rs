@@ -1,0 +1,25 @@
+//! Building blocks of scanflow. Nothing in this crate knows which graphs exist: those are in
+//! `dataflows/`.
+//!
+//! Layers, each may use only those before it:
+//! 1. [`model`]: what flows. [`clock`], [`panics`], [`stop`]: the time, the fate of a panic, the
+//!    wish to end; each the only place of its kind.
+//! 2. [`checks`], [`lanes`], [`schedule`], [`inventory`]: what is decided, and how input is read.
+//!    Pure: no I/O, no clock, no timely.
+//! 3. [`store`], [`sinks`]: where snapshots come from and outcomes go. The only places with I/O.
+//! 4. [`operators`]: timely; each a verb, one file.
+//! 5. [`config`] gathers the settings, [`worker`] runs the workers and ends them together.
+
+pub mod checks;
+pub mod clock;
+pub mod config;
+pub mod inventory;
+pub mod lanes;
+pub mod model;
+pub mod operators;
+pub mod panics;
+pub mod schedule;
+pub mod sinks;
+pub mod stop;
+pub mod store;
+pub mod worker;

@@ -1,0 +1,31 @@
+//! What flows through the graphs, in the words of `docs/architecture.md`. Plain values: no
+//! behaviour that needs a clock, a connection or a dataflow.
+
+mod account;
+mod asset;
+mod facet;
+mod lane;
+mod outcome;
+mod record;
+mod scan;
+mod snapshot;
+mod ticket;
+mod time;
+mod verdict;
+mod zone;
+
+pub use account::{AccountSettings, AccountSnapshot, Member, MemberStatus};
+pub use asset::{AssetId, AssetKind, ConfigVersion};
+pub use facet::{Facet, Facets};
+pub use lane::{Lane, PerLane};
+pub use outcome::{Digest, Fence, Judged, Outcome, Scan, Scope};
+pub use record::{Record, RecordType, Records};
+pub use scan::{Asked, Cost, Reason, ScanEvent, ScanSequence};
+pub use snapshot::Snapshot;
+pub use ticket::{Origin, Ticket};
+pub use time::{Epoch, UnixTime};
+pub use verdict::{CheckId, Finding, Severity, UnknownReason, Verdict};
+pub use zone::{
+    Dnssec, Reference, TlsVersion, ZoneKind, ZoneSettings, ZoneSnapshot, ZoneState, ZoneStatus,
+    ancestors, is_at_or_below,
+};

@@ -1,0 +1,60 @@
+//! The message that asks for a scan.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AssetId, CheckId, Lane, UnixTime};
+
+/// Counts the scans of one asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ScanSequence(pub u64);
+
+/// Asks for one evaluation of some checks on one asset.
+///
+/// What is decided once is decided by the publisher and carried in here: nobody downstream chooses
+/// a lane or predicts a cost again, so that a replay takes the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanEvent {
+    pub asset: AssetId,
+    pub sequence: ScanSequence,
+    pub checks: Asked,
+    pub reason: Reason,
+    /// When it was emitted: the stamp that the next due time counts from.
+    pub scheduled_at: UnixTime,
+    pub cost: Cost,
+    pub lane: Lane,
+}
+
+/// The checks that a scan is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    All,
+    Only(Vec<CheckId>),
+}
+
+impl Asked {
+    pub fn contains(&self, check: &CheckId) -> bool {
+        match self {
+            Asked::All => true,
+            Asked::Only(checks) => checks.contains(check),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    Scheduled,
+    Requested,
+    Changed,
+    Replayed,
+}
+
+/// What a scan is predicted to cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Load, check and write together.
+    pub time: Duration,
+    /// The credits that the scan takes while its ticket is open.
+    pub weight: u32,
+}

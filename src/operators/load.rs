@@ -1,0 +1,241 @@
+//! Loads the snapshot of each asset that is asked for.
+//!
+//! ```text
+//!  (ticket, event) --Exchange(asset)--> [load] --> Loaded, in the order of completion
+//!                                          +-----> ticket, if the asset has vanished
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::core::OkErr;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::operate::FrontierInterest;
+use tokio::runtime::Handle;
+
+use super::backoff::Backoff;
+use super::emit::{Held, Output, emit};
+use super::flights::Flights;
+use crate::checks::Checks;
+use crate::model::{AssetId, Epoch, Lane, ScanEvent, Snapshot, Ticket};
+use crate::store::{self, SnapshotStore};
+
+/// A scan that can be judged.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub ticket: Ticket,
+    pub event: ScanEvent,
+    pub snapshot: Snapshot,
+}
+
+/// How much one worker loads at once.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadLimits {
+    /// Assets of one query.
+    pub assets_max: usize,
+    /// Weight of all queries that fly; a heavier scan flies alone.
+    pub weight_max: u32,
+}
+
+struct Waiting {
+    held: Held,
+    ticket: Ticket,
+    event: ScanEvent,
+}
+
+/// Promise: each event leaves once, as a snapshot or as a ticket, however often the store fails.
+pub fn load<'s>(
+    events: StreamVec<'s, Epoch, (Ticket, ScanEvent)>,
+    lane: Lane,
+    runtime: &Handle,
+    store: Arc<dyn SnapshotStore>,
+    checks: Checks,
+    limits: LoadLimits,
+) -> (StreamVec<'s, Epoch, Loaded>, StreamVec<'s, Epoch, Ticket>) {
+    let scope = events.scope();
+    let mut builder = OperatorBuilder::new(format!("Load({lane})"), scope);
+    let by_asset = Exchange::new(|(_, event): &(Ticket, ScanEvent)| event.asset.route());
+    let mut input = builder.new_input(events, by_asset);
+    builder.set_notify_for(0, FrontierInterest::Never);
+    let (output, loaded) = builder.new_output();
+    let mut output = Output::from(output);
+    let mut flights = Flights::new(scope, &builder.operator_info(), runtime);
+
+    builder.build(move |_capabilities| {
+        let mut waiting: VecDeque<Waiting> = VecDeque::new();
+        let mut flying_weight = 0u64;
+        let mut done = Vec::new();
+        move |_frontiers| {
+            input.for_each(|capability, events| {
+                let held = Rc::new(capability.retain(0));
+                waiting.extend(events.drain(..).map(|(ticket, event)| Waiting {
+                    held: Rc::clone(&held),
+                    ticket,
+                    event,
+                }));
+            });
+            loop {
+                while let Some(batch) = next_batch(&mut waiting, flying_weight, limits) {
+                    flying_weight += weight(&batch);
+                    let assets = batch.iter().map(|waiting| waiting.event.asset).collect();
+                    flights.launch(batch, query(Arc::clone(&store), checks, assets));
+                }
+                let Some((batch, snapshots)) = flights.land() else { break };
+                flying_weight -= weight(&batch);
+                done.extend(batch.into_iter().map(|waiting| join(waiting, &snapshots)));
+            }
+            emit(&mut output, &mut done);
+        }
+    });
+    loaded.ok_err(|loaded| loaded)
+}
+
+/// What goes into one query now; None if nothing waits or enough is flying.
+fn next_batch(
+    waiting: &mut VecDeque<Waiting>,
+    flying_weight: u64,
+    limits: LoadLimits,
+) -> Option<Vec<Waiting>> {
+    let mut room = u64::from(limits.weight_max).saturating_sub(flying_weight);
+    let mut batch = Vec::new();
+    while batch.len() < limits.assets_max {
+        let Some(first) = waiting.front() else { break };
+        let weight = u64::from(first.event.cost.weight);
+        let flies_alone = flying_weight == 0 && batch.is_empty();
+        if room < weight && !flies_alone {
+            break;
+        }
+        room = room.saturating_sub(weight);
+        batch.extend(waiting.pop_front());
+    }
+    (!batch.is_empty()).then_some(batch)
+}
+
+fn weight(batch: &[Waiting]) -> u64 {
+    batch.iter().map(|waiting| u64::from(waiting.event.cost.weight)).sum()
+}
+
+async fn query(
+    store: Arc<dyn SnapshotStore>,
+    checks: Checks,
+    assets: Vec<AssetId>,
+) -> BTreeMap<AssetId, Snapshot> {
+    let mut backoff = Backoff::new();
+    loop {
+        match store::load_with_references(&*store, checks, &assets).await {
+            Ok(snapshots) => return snapshots,
+            Err(err) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "loading again");
+                backoff.pause().await;
+            }
+        }
+    }
+}
+
+fn join(
+    waiting: Waiting,
+    snapshots: &BTreeMap<AssetId, Snapshot>,
+) -> (Held, Result<Loaded, Ticket>) {
+    let Waiting { held, ticket, event } = waiting;
+    match snapshots.get(&event.asset) {
+        Some(snapshot) => (held, Ok(Loaded { ticket, event, snapshot: snapshot.clone() })),
+        None => (held, Err(ticket)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use timely::dataflow::operators::ToStream;
+    use timely::dataflow::operators::capture::{Capture, Extract};
+    use timely::dataflow::operators::vec::Map;
+
+    use super::*;
+    use crate::checks;
+    use crate::model::{
+        Asked, Cost, Origin, Reason, Reference, ScanSequence, UnixTime, ZoneSnapshot,
+    };
+    use crate::store::{StoreError, memory};
+
+    /// Counts the assets that are loaded at the same time.
+    struct Counting {
+        inner: memory::Memory,
+        flying: AtomicUsize,
+        flying_max: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl SnapshotStore for Counting {
+        async fn load(
+            &self,
+            assets: &[AssetId],
+        ) -> Result<BTreeMap<AssetId, Snapshot>, StoreError> {
+            let flying = self.flying.fetch_add(assets.len(), Ordering::SeqCst) + assets.len();
+            self.flying_max.fetch_max(flying, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            let zones = self.inner.load(assets).await;
+            self.flying.fetch_sub(assets.len(), Ordering::SeqCst);
+            zones
+        }
+
+        async fn resolve(
+            &self,
+            names: &BTreeSet<String>,
+        ) -> Result<BTreeMap<String, Reference>, StoreError> {
+            self.inner.resolve(names).await
+        }
+    }
+
+    fn event(asset: i64, weight: u32) -> (Ticket, ScanEvent) {
+        let event = ScanEvent {
+            asset: AssetId(asset),
+            sequence: ScanSequence(1),
+            checks: Asked::All,
+            reason: Reason::Scheduled,
+            scheduled_at: UnixTime::from_micros(0),
+            cost: Cost { time: Duration::ZERO, weight },
+            lane: Lane::Fast,
+        };
+        let number = asset.cast_unsigned();
+        (Ticket { number, owner: 0, weight, origin: Origin::Agenda }, event)
+    }
+
+    #[test]
+    fn each_event_leaves_once_and_weight_bounds_what_flies() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let zone = |asset| ZoneSnapshot::from_text(AssetId(asset), "a.test", "@ A 192.0.2.1");
+        let inner = memory::Memory::new((0..15).map(|asset| Snapshot::Zone(zone(asset))));
+        let (flying, flying_max) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let counting = Arc::new(Counting { inner, flying, flying_max });
+
+        let (store, handle) = (Arc::clone(&counting), runtime.handle().clone());
+        let (loaded, vanished) = timely::execute_directly(move |worker| {
+            worker.dataflow::<Epoch, _, _>(|scope| {
+                // The last one is heavier than all that may fly.
+                let events: Vec<_> =
+                    (0..19).map(|asset| event(asset, 3)).chain([event(19, 99)]).collect();
+                let limits = LoadLimits { assets_max: 2, weight_max: 10 };
+                let events = events.to_stream(scope);
+                let (loaded, vanished) =
+                    load(events, Lane::Fast, &handle, store, checks::ALL, limits);
+                let loaded = loaded.map(|loaded| loaded.snapshot.asset().0);
+                let vanished = vanished.map(|ticket| ticket.number);
+                (loaded.capture(), vanished.capture())
+            })
+        });
+
+        // Sorted by `extract`; all at one time.
+        assert_eq!(loaded.extract(), [(0, (0..15).collect())]);
+        assert_eq!(vanished.extract(), [(0, (15..20).collect())]);
+        let flying_max = counting.flying_max.load(Ordering::SeqCst);
+        assert!((1..=3).contains(&flying_max), "{flying_max} scans of weight 3 flew at once");
+    }
+}

@@ -1,0 +1,89 @@
+//! The outcomes that wait for `write`.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::emit::Held;
+use crate::model::{AssetId, Epoch, Outcome, Ticket, UnixTime};
+
+/// How outcomes are gathered into flushes.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteLimits {
+    pub outcomes_max: usize,
+    /// Flushes at a time.
+    pub flights_max: usize,
+    /// Some: a flush waits for the end of its epoch, but not longer than this. None: it leaves when
+    /// the writer is idle, since an epoch of the slow lane may stay open for hours.
+    pub group_commit_age_max: Option<Duration>,
+}
+
+pub(super) struct Waiting {
+    pub(super) held: Held,
+    pub(super) ticket: Ticket,
+    pub(super) outcome: Outcome,
+    pub(super) since: UnixTime,
+}
+
+/// What stays on the worker while an outcome flies.
+pub(super) struct Flying {
+    pub(super) asset: AssetId,
+    pub(super) held: Held,
+    pub(super) ticket: Ticket,
+}
+
+/// Outcomes before their flight. `ready` holds at most one an asset, and none of an asset that
+/// flies: so any batch cut from it is free of conflicts.
+#[derive(Default)]
+pub(super) struct Queue {
+    ready: VecDeque<Waiting>,
+    /// The assets that are ready or fly, with the outcomes behind those.
+    behind: HashMap<AssetId, VecDeque<Waiting>>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        match self.behind.get_mut(&waiting.outcome.scan.asset) {
+            Some(behind) => behind.push_back(waiting),
+            None => {
+                self.behind.insert(waiting.outcome.scan.asset, VecDeque::new());
+                self.ready.push_back(waiting);
+            }
+        }
+    }
+
+    /// Whether a flush should leave now.
+    pub(super) fn is_ripe(
+        &self,
+        limits: WriteLimits,
+        now: UnixTime,
+        is_closed: impl Fn(&Epoch) -> bool,
+    ) -> bool {
+        let Some(first) = self.ready.front() else { return false };
+        let Some(age_max) = limits.group_commit_age_max else { return true };
+        limits.outcomes_max <= self.ready.len()
+            || is_closed(first.held.time())
+            || age_max <= now.since(first.since)
+    }
+
+    /// The outcomes of one flush, and what waits for each of them to land.
+    pub(super) fn take(&mut self, outcomes_max: usize) -> (Vec<Outcome>, Vec<Flying>) {
+        let batch = self.ready.drain(..outcomes_max.min(self.ready.len()));
+        let split = |Waiting { held, ticket, outcome, .. }| {
+            let asset = outcome.scan.asset;
+            (outcome, Flying { asset, held, ticket })
+        };
+        batch.map(split).unzip()
+    }
+
+    pub(super) fn landed(&mut self, asset: AssetId) {
+        let behind = self.behind.get_mut(&asset).and_then(VecDeque::pop_front);
+        match behind {
+            Some(next) => self.ready.push_back(next),
+            None => drop(self.behind.remove(&asset)),
+        }
+    }
+
+    pub(super) fn oldest(&self) -> Option<UnixTime> {
+        self.ready.front().map(|waiting| waiting.since)
+    }
+}

@@ -1,0 +1,108 @@
+//! Emits scans when they are due and credits allow; takes their tickets back.
+//!
+//! ```text
+//!  acks fast --Exchange(owner)--> [schedule] --> (ticket, event)
+//!  acks slow --Exchange(owner)-->
+//! ```
+//! The acks are inputs that no output depends on, so a `feedback(0)` closes no cycle of times. One
+//! a lane, so that no stream joins the lanes again.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, StreamVec};
+use timely::progress::operate::FrontierInterest;
+use timely::scheduling::Activator;
+
+use super::alarm::Alarm;
+use super::emit::Output;
+use crate::clock::Clock;
+use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket};
+use crate::schedule::Dispatcher;
+
+/// What the source shares with the rest of its worker.
+#[expect(missing_debug_implementations, reason = "activators have none")]
+pub struct Source {
+    pub dispatcher: RefCell<Dispatcher>,
+    activator: OnceCell<Activator>,
+}
+
+impl Source {
+    pub fn new(dispatcher: Dispatcher) -> Rc<Source> {
+        Rc::new(Source { dispatcher: RefCell::new(dispatcher), activator: OnceCell::new() })
+    }
+
+    /// Schedules the operator, to see what has changed in the dispatcher.
+    pub fn wake(&self) {
+        if let Some(activator) = self.activator.get() {
+            activator.activate();
+        }
+    }
+}
+
+/// `source` is None on every worker but one.
+///
+/// Promise: an event is out exactly as long as its ticket is open. One capability is held, and
+/// follows the clock also while credits are out, so that downstream epochs close; it is given up
+/// when the dispatcher says that the run is over.
+pub fn schedule<'s>(
+    scope: Scope<'s, Epoch>,
+    epoch: Duration,
+    clock: Clock,
+    source: Option<Rc<Source>>,
+    acks: PerLane<StreamVec<'s, Epoch, Ticket>>,
+) -> StreamVec<'s, Epoch, (Ticket, ScanEvent)> {
+    let mut builder = OperatorBuilder::new("Schedule".to_owned(), scope);
+    let activator = scope.activator_for(builder.operator_info().address);
+    if let Some(source) = &source {
+        let _ = source.activator.set(activator.clone());
+    }
+    // The output is made first: it would be connected to any input that exists already.
+    let (output, events) = builder.new_output();
+    let mut output = Output::from(output);
+    let mut acks = [acks.fast, acks.slow].map(|acks| {
+        let owner = Exchange::new(|ticket: &Ticket| ticket.owner);
+        builder.new_input_connection(acks, owner, [])
+    });
+    (0..acks.len()).for_each(|input| builder.set_notify_for(input, FrontierInterest::Never));
+
+    builder.build(move |mut capabilities| {
+        let mut capability = capabilities.pop().filter(|_| source.is_some());
+        let mut alarm = Alarm::new(activator);
+        move |_frontiers| {
+            let Some(source) = source.as_ref() else {
+                for acks in &mut acks {
+                    acks.for_each(|_, _| unreachable!("tickets return to their owner"));
+                }
+                return;
+            };
+            let now = clock.now();
+            let mut dispatcher = source.dispatcher.borrow_mut();
+            for acks in &mut acks {
+                acks.for_each(|_, tickets| {
+                    tickets.drain(..).for_each(|ticket| dispatcher.release(&ticket, now));
+                });
+            }
+            if let Some(held) = capability.as_mut() {
+                held.downgrade(&now.epoch(epoch).max(*held.time()));
+                let mut output = output.activate();
+                let mut session = output.session(&*held);
+                for lane in Lane::ALL {
+                    session.give_iterator(std::iter::from_fn(|| dispatcher.next(lane, now)));
+                }
+                // What is due but not out waits for credits, and those come with a ticket.
+                let waits =
+                    Lane::ALL.into_iter().filter_map(|lane| dispatcher.until_next(lane, now));
+                let next = waits.filter(|wait| !wait.is_zero()).min();
+                alarm.ring_within(next.map_or(epoch, |wait| wait.min(epoch)), now);
+            }
+            if dispatcher.is_over() {
+                capability = None;
+            }
+        }
+    });
+    events
+}

@@ -1,0 +1,192 @@
+//! Makes outcomes durable and says so.
+//!
+//! ```text
+//!  (ticket, outcome) --> [write] --> ticket, when its outcome is durable
+//! ```
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::operate::FrontierInterest;
+use tokio::runtime::Handle;
+
+use super::alarm::Alarm;
+use super::backoff::Backoff;
+use super::emit::{Output, emit};
+use super::flights::Flights;
+use super::queue::{Flying, Queue, Waiting, WriteLimits};
+use crate::clock::Clock;
+use crate::model::{Epoch, Lane, Outcome, Ticket};
+use crate::sinks::{Flushed, Sink};
+
+/// Promise: one ticket for every outcome, after it is durable (applied, recognised as duplicate or
+/// stale, or parked); until then its capability is held. An asset is in one flight at a time.
+pub fn write<'s>(
+    outcomes: StreamVec<'s, Epoch, (Ticket, Outcome)>,
+    lane: Lane,
+    clock: Clock,
+    runtime: &Handle,
+    sink: Arc<dyn Sink>,
+    limits: WriteLimits,
+) -> StreamVec<'s, Epoch, Ticket> {
+    let scope = outcomes.scope();
+    let mut builder = OperatorBuilder::new(format!("Write({lane})"), scope);
+    let info = builder.operator_info();
+    let mut input = builder.new_input(outcomes, Pipeline);
+    builder.set_notify_for(
+        0,
+        match limits.group_commit_age_max {
+            Some(_) => FrontierInterest::IfCapability,
+            None => FrontierInterest::Never,
+        },
+    );
+    let (output, acks) = builder.new_output();
+    let mut output = Output::from(output);
+    let mut flights = Flights::new(scope, &info, runtime);
+    let mut alarm = Alarm::new(scope.activator_for(info.address));
+
+    builder.build(move |_capabilities| {
+        let mut queue = Queue::default();
+        let mut done = Vec::new();
+        move |frontiers| {
+            let now = clock.now();
+            input.for_each(|capability, outcomes| {
+                let held = Rc::new(capability.retain(0));
+                for (ticket, outcome) in outcomes.drain(..) {
+                    let held = Rc::clone(&held);
+                    queue.push(Waiting { held, ticket, outcome, since: now });
+                }
+            });
+            loop {
+                while flights.len() < limits.flights_max
+                    && queue.is_ripe(limits, now, |epoch| !frontiers[0].less_equal(epoch))
+                {
+                    let (outcomes, batch) = queue.take(limits.outcomes_max);
+                    flights.launch(batch, flush(Arc::clone(&sink), outcomes));
+                }
+                let Some((batch, flushed)) = flights.land() else { break };
+                tracing::debug!(%lane, outcomes = flushed.len(), "flushed");
+                for Flying { asset, held, ticket } in batch {
+                    queue.landed(asset);
+                    done.push((held, ticket));
+                }
+            }
+            emit(&mut output, &mut done);
+            // With all flights in the air the next landing is what to wait for.
+            if let (Some(age_max), Some(since)) = (limits.group_commit_age_max, queue.oldest())
+                && flights.len() < limits.flights_max
+            {
+                alarm.ring_within(age_max.saturating_sub(now.since(since)), now);
+            }
+        }
+    });
+    acks
+}
+
+/// Tries until the sink knows what became of each outcome: giving up would acknowledge them.
+async fn flush(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>) -> Vec<Flushed> {
+    let mut backoff = Backoff::new();
+    loop {
+        match sink.flush(&outcomes).await {
+            Ok(flushed) => {
+                assert_eq!(flushed.len(), outcomes.len(), "a sink answers for every outcome");
+                return flushed;
+            }
+            Err(err) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "flushing again");
+                backoff.pause().await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use timely::dataflow::InputHandle;
+    use timely::dataflow::operators::{Input, Inspect};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::model::{AssetId, ConfigVersion, Fence, Origin, Scan, ScanSequence, UnixTime};
+    use crate::sinks::SinkError;
+
+    /// Lets one flush pass for each permit, and notes its assets.
+    struct Gate {
+        permits: Semaphore,
+        flushes: Mutex<Vec<Vec<i64>>>,
+    }
+
+    #[async_trait]
+    impl Sink for Gate {
+        async fn flush(&self, outcomes: &[Outcome]) -> Result<Vec<Flushed>, SinkError> {
+            let assets = outcomes.iter().map(|outcome| outcome.scan.asset.0).collect();
+            self.flushes.lock().unwrap().push(assets);
+            self.permits.acquire().await.unwrap().forget();
+            Ok(vec![Flushed::Done; outcomes.len()])
+        }
+    }
+
+    fn scanned(number: u64, asset: i64) -> (Ticket, Outcome) {
+        let (config_version, sequence) = (ConfigVersion(1), ScanSequence(number));
+        let fence = Fence { config_version, sequence };
+        let ticket = Ticket { number, owner: 0, weight: 1, origin: Origin::Agenda };
+        let scan = Scan {
+            asset: AssetId(asset),
+            fence,
+            scheduled_at: UnixTime::from_micros(0),
+            duration: Duration::ZERO,
+            records: 0,
+        };
+        (ticket, Outcome::new(scan, Vec::new(), true))
+    }
+
+    fn step_until(worker: &mut timely::worker::Worker, is_so: impl Fn() -> bool) {
+        let so =
+            (0..10_000).any(|_| is_so() || !worker.step_or_park(Some(Duration::from_millis(1))));
+        assert!(so && is_so(), "it did not happen in 10 s");
+    }
+
+    #[test]
+    fn a_ticket_follows_its_flush_and_an_asset_is_in_one_flight() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let handle = runtime.handle().clone();
+        timely::execute_directly(move |worker| {
+            let gate = Arc::new(Gate { permits: Semaphore::new(0), flushes: Mutex::default() });
+            let returned = Rc::new(std::cell::RefCell::new(Vec::new()));
+            let mut input = InputHandle::new();
+            worker.dataflow::<Epoch, _, _>(|scope| {
+                let (sink, clock) = (Arc::clone(&gate) as Arc<dyn Sink>, Clock::system());
+                let limits =
+                    WriteLimits { outcomes_max: 10, flights_max: 2, group_commit_age_max: None };
+                let returned = Rc::clone(&returned);
+                let outcomes = scope.input_from(&mut input);
+                write(outcomes, Lane::Slow, clock, &handle, sink, limits)
+                    .inspect(move |ticket: &Ticket| returned.borrow_mut().push(ticket.number));
+            });
+            input.send_batch(&mut vec![scanned(1, 7), scanned(2, 7), scanned(3, 8)]);
+            input.close();
+
+            let flown = || gate.flushes.lock().unwrap().clone();
+            step_until(worker, || !flown().is_empty());
+            assert_eq!(flown(), [[7, 8]], "the second outcome of asset 7 waits");
+            assert!(returned.borrow().is_empty(), "nothing is durable");
+
+            gate.permits.add_permits(1);
+            step_until(worker, || 2 <= returned.borrow().len());
+            assert_eq!(*returned.borrow(), [1, 3]);
+
+            gate.permits.add_permits(1);
+            step_until(worker, || 3 <= returned.borrow().len());
+            assert_eq!(*returned.borrow(), [1, 3, 2]);
+            assert_eq!(flown(), [vec![7, 8], vec![7]]);
+        });
+    }
+}

@@ -1,0 +1,217 @@
+//! When each asset is due. A first version: rings of one-minute slots will replace the ordered set,
+//! behind the same methods.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use super::Cadences;
+use crate::lanes::{Expected, Lanes, predict};
+use crate::model::{AssetId, Cost, Lane, PerLane, UnixTime};
+
+/// A scan is due when this share of the cadence has passed, so that it is over in time.
+const DUE_PERCENT: u32 = 98;
+/// And up to so much earlier, by a hash: assets that were scanned together drift apart.
+const JITTER_PER_MILLE: u32 = 5;
+
+/// An asset as the schedule has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub asset: AssetId,
+    pub plan: String,
+    /// When the last completed scan was emitted; None if there was none.
+    pub scheduled_at: Option<UnixTime>,
+    pub records: u64,
+}
+
+/// Every asset that is not under way, in the order of its due time.
+#[derive(Debug)]
+pub struct Agenda {
+    cadences: Cadences,
+    lanes: Lanes,
+    entries: HashMap<AssetId, Entry>,
+    waiting: PerLane<BTreeSet<Key>>,
+    assets_by_plan: BTreeMap<String, u64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    plan: String,
+    cost: Cost,
+    lane: Lane,
+    key: Key,
+}
+
+/// Of assets that are due at once a hash decides, so that neighbours in the database are not
+/// written together (a full page would take away their HOT updates).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    due: UnixTime,
+    hash: u64,
+    asset: AssetId,
+}
+
+impl Agenda {
+    pub fn new(cadences: Cadences, lanes: Lanes) -> Agenda {
+        Agenda {
+            cadences,
+            lanes,
+            entries: HashMap::new(),
+            waiting: PerLane::default(),
+            assets_by_plan: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an asset, or tells what has changed about one. It waits from now on.
+    pub fn insert(&mut self, listed: &Listed) {
+        self.remove(listed.asset);
+        let due = match listed.scheduled_at {
+            Some(at) => due(listed.asset, at, self.cadences.of(&listed.plan)),
+            None => UnixTime::from_micros(0),
+        };
+        let expected = Expected { records: listed.records, probes: 0 };
+        let cost = predict(expected);
+        let lane = self.lanes.choose(cost, expected.probes);
+        let key = Key { due, hash: listed.asset.route(), asset: listed.asset };
+        *self.assets_by_plan.entry(listed.plan.clone()).or_default() += 1;
+        self.waiting[lane].insert(key);
+        self.entries.insert(listed.asset, Entry { plan: listed.plan.clone(), cost, lane, key });
+    }
+
+    pub fn remove(&mut self, asset: AssetId) {
+        if let Some(entry) = self.entries.remove(&asset) {
+            self.waiting[entry.lane].remove(&entry.key);
+            if let Some(count) = self.assets_by_plan.get_mut(&entry.plan) {
+                *count -= 1;
+            }
+        }
+    }
+
+    /// The asset of the lane that is due first, with that time.
+    pub fn first(&self, lane: Lane) -> Option<(AssetId, UnixTime, Cost)> {
+        let key = self.waiting[lane].first()?;
+        let cost = self.entries.get(&key.asset)?.cost;
+        Some((key.asset, key.due, cost))
+    }
+
+    /// Takes an asset out of those that wait, until [`Agenda::rearm`].
+    pub fn take(&mut self, asset: AssetId) {
+        if let Some(entry) = self.entries.get(&asset) {
+            self.waiting[entry.lane].remove(&entry.key);
+        }
+    }
+
+    /// An asset waits again, counted from when it was emitted. One that was removed meanwhile does
+    /// not.
+    pub fn rearm(&mut self, asset: AssetId, scheduled_at: UnixTime) {
+        if let Some(entry) = self.entries.get_mut(&asset) {
+            entry.key.due = due(asset, scheduled_at, self.cadences.of(&entry.plan));
+            self.waiting[entry.lane].insert(entry.key);
+        }
+    }
+
+    /// Makes every waiting asset due now.
+    pub fn make_all_due(&mut self) {
+        for lane in Lane::ALL {
+            let waiting = std::mem::take(&mut self.waiting[lane]);
+            for key in waiting {
+                if let Some(entry) = self.entries.get_mut(&key.asset) {
+                    entry.key.due = UnixTime::from_micros(0);
+                    self.waiting[lane].insert(entry.key);
+                }
+            }
+        }
+    }
+
+    /// Forgets what is due after `now`.
+    pub fn keep_due(&mut self, now: UnixTime) {
+        for lane in Lane::ALL {
+            self.waiting[lane].retain(|key| key.due <= now);
+        }
+    }
+
+    /// Forgets all that waits, and returns how many that were.
+    pub fn clear(&mut self) -> usize {
+        let waiting = Lane::ALL.map(|lane| std::mem::take(&mut self.waiting[lane]).len());
+        waiting.into_iter().sum()
+    }
+
+    pub fn waiting(&self, lane: Lane) -> usize {
+        self.waiting[lane].len()
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many waiting assets are due now.
+    pub fn due(&self, now: UnixTime) -> usize {
+        let due = |lane| self.waiting[lane].iter().take_while(|key| key.due <= now).count();
+        Lane::ALL.map(due).into_iter().sum()
+    }
+
+    /// Scans a second that keep every promise in the long run: the sum of count / cadence.
+    pub fn nominal_per_second(&self) -> f64 {
+        let plans = self.assets_by_plan.iter();
+        plans.map(|(plan, count)| *count as f64 / self.cadences.of(plan).as_secs_f64()).sum()
+    }
+}
+
+fn due(asset: AssetId, scheduled_at: UnixTime, cadence: Duration) -> UnixTime {
+    let jitter_max = cadence / 1_000 * JITTER_PER_MILLE;
+    let mixed = asset.route() ^ scheduled_at.as_micros().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let share = (mixed >> 32) as u32;
+    let jitter = Duration::from_secs_f64(
+        jitter_max.as_secs_f64() * f64::from(share) / (f64::from(u32::MAX) + 1.0),
+    );
+    scheduled_at + (cadence / 100 * DUE_PERCENT).saturating_sub(jitter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const NOON: UnixTime = UnixTime::from_micros(1_000_000_000_000);
+
+    fn agenda(assets: &[(i64, &str, Option<UnixTime>)]) -> Agenda {
+        let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
+        for (asset, plan, scheduled_at) in assets {
+            let (asset, plan) = (AssetId(*asset), (*plan).to_owned());
+            agenda.insert(&Listed { asset, plan, scheduled_at: *scheduled_at, records: 3 });
+        }
+        agenda
+    }
+
+    #[test]
+    fn due_a_little_before_the_cadence_is_over_and_never_scanned_ones_first() {
+        let agenda = agenda(&[(1, "enterprise", Some(NOON)), (2, "free", None)]);
+        assert_eq!(agenda.first(Lane::Fast).expect("one").0, AssetId(2));
+        assert_eq!(agenda.due(NOON + DAY * 97 / 100), 1);
+        assert_eq!(agenda.due(NOON + DAY), 2);
+    }
+
+    #[test]
+    fn an_asset_under_way_waits_again_after_its_return_unless_it_was_removed() {
+        let mut agenda = agenda(&[(1, "enterprise", None), (2, "enterprise", None)]);
+        agenda.take(AssetId(1));
+        agenda.take(AssetId(2));
+        assert_eq!(agenda.waiting(Lane::Fast), 0);
+        agenda.remove(AssetId(2));
+        agenda.rearm(AssetId(1), NOON);
+        agenda.rearm(AssetId(2), NOON);
+        assert_eq!(agenda.waiting(Lane::Fast), 1);
+        assert_eq!((agenda.due(NOON), agenda.due(NOON + DAY)), (0, 1));
+    }
+
+    #[test]
+    fn a_plan_without_a_cadence_counts_as_free() {
+        let agenda = agenda(&[(1, "gold", Some(NOON)), (2, "free", Some(NOON))]);
+        assert_eq!((agenda.due(NOON + 6 * DAY), agenda.due(NOON + 7 * DAY)), (0, 2));
+        let nominal = agenda.nominal_per_second() * (7 * DAY).as_secs_f64();
+        assert!((nominal - 2.0).abs() < 1e-9, "{nominal}");
+    }
+}

@@ -1,0 +1,12 @@
+//! Decides which scan goes out next. Pure: the time is an argument, so that a test can run a week
+//! in a millisecond.
+
+mod agenda;
+mod cadence;
+mod dispatcher;
+mod rate;
+
+pub use agenda::{Agenda, Listed};
+pub use cadence::Cadences;
+pub use dispatcher::{Dispatcher, Ending, Settings, Stats};
+pub use rate::{Rate, TokenBucket};

@@ -1,0 +1,93 @@
+//! How fast due scans go out.
+
+use std::time::Duration;
+
+use crate::model::UnixTime;
+
+/// How many scans a second may go out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// What the promises of all plans need, with a buffer; assets that were never scanned follow as
+    /// fast as credits allow.
+    Auto,
+    /// Held back by credits only.
+    Max,
+    PerSecond(f64),
+}
+
+/// Tokens that accrue with time, up to those of [`TokenBucket::BURST`].
+#[derive(Clone, Debug)]
+pub struct TokenBucket {
+    per_second: f64,
+    tokens: f64,
+    filled_at: Option<UnixTime>,
+}
+
+impl TokenBucket {
+    /// What a pause may earn at most.
+    pub const BURST: Duration = Duration::from_secs(2);
+
+    pub fn new(per_second: f64) -> TokenBucket {
+        TokenBucket { per_second, tokens: 0.0, filled_at: None }
+    }
+
+    /// Changes the rate; tokens that were earned stay.
+    pub fn set_rate(&mut self, per_second: f64, now: UnixTime) {
+        self.fill(now);
+        self.per_second = per_second;
+    }
+
+    /// Takes a token if there is one.
+    pub fn take(&mut self, now: UnixTime) -> bool {
+        self.fill(now);
+        let has_one = 1.0 <= self.tokens;
+        if has_one {
+            self.tokens -= 1.0;
+        }
+        has_one
+    }
+
+    /// How long until there is a token.
+    pub fn until_next(&self, now: UnixTime) -> Duration {
+        let earned = self.filled_at.map_or(0.0, |at| now.since(at).as_secs_f64() * self.per_second);
+        let lacking = (1.0 - self.tokens - earned).max(0.0);
+        Duration::try_from_secs_f64(lacking / self.per_second).unwrap_or(Duration::MAX)
+    }
+
+    fn fill(&mut self, now: UnixTime) {
+        let earned = match self.filled_at {
+            Some(at) => now.since(at).as_secs_f64() * self.per_second,
+            None => 1.0,
+        };
+        let tokens_max = (Self::BURST.as_secs_f64() * self.per_second).max(1.0);
+        self.tokens = (self.tokens + earned).min(tokens_max);
+        self.filled_at = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: UnixTime = UnixTime::from_micros(1_000_000_000);
+
+    fn taken(bucket: &mut TokenBucket, now: UnixTime) -> usize {
+        std::iter::from_fn(|| bucket.take(now).then_some(())).count()
+    }
+
+    #[test]
+    fn tokens_accrue_with_time_and_a_pause_earns_two_seconds() {
+        let mut bucket = TokenBucket::new(10.0);
+        assert_eq!(taken(&mut bucket, START), 1, "the first is free");
+        assert_eq!(bucket.until_next(START), Duration::from_millis(100));
+        assert_eq!(taken(&mut bucket, START + Duration::from_millis(350)), 3);
+        assert_eq!(taken(&mut bucket, START + Duration::from_secs(3_600)), 20);
+    }
+
+    #[test]
+    fn a_slow_rate_still_lets_one_through() {
+        let mut bucket = TokenBucket::new(0.1);
+        assert!(bucket.take(START) && !bucket.take(START + Duration::from_secs(9)));
+        assert!(bucket.take(START + Duration::from_secs(10)));
+    }
+}

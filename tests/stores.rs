@@ -1,0 +1,81 @@
+//! The contract of `SnapshotStore`, run against every store. To add one: an entry in
+//! [`candidates`], filled with the zones of [`FLEET`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use scanflow::checks;
+use scanflow::model::{AssetId, ConfigVersion, RecordType, Snapshot, ZoneSnapshot};
+use scanflow::store::{self, SnapshotStore, memory};
+
+/// Mail domains whose SPF is behind aliases, so that a check asks for the names.
+const FLEET: [(i64, &str, &str); 4] = [
+    (
+        1,
+        "a.test",
+        "mail MX 1 x\nmail CNAME mail.b.test\nlost MX 1 x\nlost CNAME x.example
+         near MX 1 x\nnear CNAME www.a.test",
+    ),
+    (2, "b.test", "mail CNAME x.sub.b.test\nwww A 192.0.2.1"),
+    (3, "sub.b.test", "x TXT v=spf1 -all\nx CNAME mail.b.test"),
+    (4, "c.test", "www MX 1 x\nwww CNAME gone.b.test"),
+];
+
+fn zone(index: usize) -> ZoneSnapshot {
+    let (asset, name, lines) = FLEET[index];
+    ZoneSnapshot::from_text(AssetId(asset), name, lines)
+}
+
+fn candidates() -> Vec<Arc<dyn SnapshotStore>> {
+    let zones = (0..FLEET.len()).map(|index| Snapshot::Zone(zone(index)));
+    vec![Arc::new(memory::Memory::new(zones))]
+}
+
+fn load(store: &dyn SnapshotStore, assets: &[i64]) -> BTreeMap<AssetId, ZoneSnapshot> {
+    let assets: Vec<AssetId> = assets.iter().copied().map(AssetId).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let loading = store::load_with_references(store, checks::ALL, &assets);
+    let snapshots = runtime.expect("a runtime").block_on(loading).expect("a working store");
+    let zones = snapshots.into_iter().filter_map(|(asset, snapshot)| match snapshot {
+        Snapshot::Zone(zone) => Some((asset, zone)),
+        Snapshot::Account(_) => None,
+    });
+    zones.collect()
+}
+
+#[test]
+fn answers_for_each_asset_once_and_is_silent_about_vanished_ones() {
+    for store in candidates() {
+        let assets: Vec<AssetId> = load(&*store, &[4, 1, 99, 4]).into_keys().collect();
+        assert_eq!(assets, [AssetId(1), AssetId(4)]);
+    }
+}
+
+#[test]
+fn follows_aliases_through_the_fleet_and_no_further() {
+    for store in candidates() {
+        let zone = load(&*store, &[1]).remove(&AssetId(1)).expect("loaded");
+        for name in ["mail.b.test", "x.sub.b.test"] {
+            assert!(zone.fleet_at(name).is_some(), "{name}: {:?}", zone.references);
+        }
+        assert_eq!(zone.fleet_at("x.example"), None);
+        let records = zone.fleet_at("x.sub.b.test").expect("known");
+        assert!(records.iter().any(|record| record.kind == RecordType::Txt));
+    }
+}
+
+#[test]
+fn a_name_without_records_in_the_fleet_is_known_to_be_empty() {
+    for store in candidates() {
+        let zone = load(&*store, &[4]).remove(&AssetId(4)).expect("loaded");
+        assert_eq!(zone.fleet_at("gone.b.test"), Some(&[][..]));
+    }
+}
+
+#[test]
+fn memory_raises_the_version_with_each_change() {
+    let store = memory::Memory::new([Snapshot::Zone(zone(1))]);
+    store.change(AssetId(2), |zone| zone.records = Default::default());
+    let zone = load(&store, &[2]).remove(&AssetId(2)).expect("loaded");
+    assert_eq!((zone.config_version, zone.records.len()), (ConfigVersion(2), 0));
+}
