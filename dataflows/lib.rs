@@ -10,7 +10,7 @@ use scanflow::checks::Checks;
 use scanflow::clock::Clock;
 use scanflow::config::{Config, ConfigError};
 use scanflow::model::PerLane;
-use scanflow::operators::{Control, Source};
+use scanflow::operators::{Control, Feed, Source};
 use scanflow::schedule::{Dispatcher, Stats};
 use scanflow::sinks::Sink;
 use scanflow::stop::Stop;
@@ -36,6 +36,8 @@ pub struct Job {
     pub checks: Checks,
     /// Taken by the worker that schedules.
     pub dispatcher: Arc<Mutex<Option<Dispatcher>>>,
+    /// News for the source, and how it gets on.
+    pub feed: Feed,
     pub stop: Stop,
 }
 
@@ -90,7 +92,7 @@ fn build(
 ) -> (Installed, Option<Rc<Source>>) {
     let source = (worker.index() == HOME).then(|| {
         let dispatcher = job.dispatcher.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Source::new(dispatcher.expect("a job runs once"))
+        Source::new(dispatcher.expect("a job runs once"), job.feed.clone())
     });
     let control = Rc::new(Control::default());
     worker.dataflow_named("control", |scope| {

@@ -79,6 +79,7 @@ mod tests {
 
     use scanflow::checks;
     use scanflow::config::Config;
+    use scanflow::operators::Feed;
     use scanflow::stop::Stop;
     use scanflow::{sinks, store};
     use timely::logging::{TimelyEvent, TimelyEventBuilder};
@@ -150,6 +151,7 @@ mod tests {
             sinks: PerLane::from_fn(|_| sink()),
             checks: checks::ALL,
             dispatcher: Arc::default(),
+            feed: Feed::default(),
             stop: Stop::default(),
         }
     }

@@ -12,6 +12,7 @@ use scanflow::config::Config;
 use scanflow::model::{
     AssetId, AssetKind, CheckId, PerLane, Severity, Snapshot, Verdict, ZoneSnapshot,
 };
+use scanflow::operators::Feed;
 use scanflow::panics;
 use scanflow::schedule::Ending;
 use scanflow::sinks::Sink;
@@ -187,15 +188,15 @@ fn job(
     listed: Vec<(i64, u64)>,
     round: u64,
 ) -> Job {
-    let mut config = Config::default();
     // Short epochs, so that runs are.
-    config.epoch = Duration::from_millis(5);
+    let config = Config { epoch: Duration::from_millis(5), ..Config::default() };
     let store: Arc<dyn SnapshotStore> = Arc::new(store);
     let sink: Arc<dyn Sink> = Arc::new(sink);
     let sinks = PerLane { fast: sink.clone(), slow: sink };
     let dispatcher = dispatcher(listed, round << 40, Ending::Once);
     let dispatcher = Arc::new(Mutex::new(Some(dispatcher)));
-    Job { config, store, sinks, checks: checks::ALL, dispatcher, stop: Stop::default() }
+    let (feed, stop) = (Feed::default(), Stop::default());
+    Job { config, store, sinks, checks: checks::ALL, dispatcher, feed, stop }
 }
 
 fn run(workers: CommunicationConfig, job: Job) -> Summary {

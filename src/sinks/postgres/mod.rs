@@ -70,10 +70,8 @@ impl Sink for Postgres {
         if outcomes.is_empty() {
             return Ok(Vec::new());
         }
-        let failed = |err: DatabaseError| SinkError {
-            outcomes: outcomes.len(),
-            source: Box::new(err),
-        };
+        let failed =
+            |err: DatabaseError| SinkError { outcomes: outcomes.len(), source: Box::new(err) };
         // In the order of the assets, by which rows are locked.
         let mut order: Vec<usize> = (0..outcomes.len()).collect();
         order.sort_unstable_by_key(|index| outcomes[*index].scan.asset);

@@ -6,7 +6,7 @@ use tokio_postgres::{IsolationLevel, Row};
 
 use super::{Database, DatabaseError};
 use crate::model::{AssetId, UnixTime};
-use crate::schedule::Listed;
+use crate::schedule::{AssetChange, Listed};
 
 /// Every asset that is not removed; `$1` null for all of them.
 const LISTED: &str = "select z.id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count
@@ -26,14 +26,6 @@ const CHANGED: &str = "select distinct asset_id from asset_changes
 /// Up to where changes have been read: a transaction id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark(String);
-
-/// What has become of an asset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AssetChange {
-    /// It is new, or has another plan.
-    Listed(Listed),
-    Removed(AssetId),
-}
 
 /// Reads the whole fleet, and the mark from which [`changes_since`] goes on.
 pub async fn list(database: &Database) -> Result<(Vec<Listed>, Mark), DatabaseError> {

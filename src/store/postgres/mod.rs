@@ -7,7 +7,7 @@ mod fleet;
 mod lease;
 mod snapshots;
 
-pub use fleet::{AssetChange, Mark, changes_since, list};
+pub use fleet::{Mark, changes_since, list};
 pub use lease::{Lease, Taken};
 
 /// Connections to one Postgres. Cloned freely; all clones share them.

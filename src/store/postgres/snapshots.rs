@@ -51,10 +51,8 @@ impl SnapshotStore for Database {
         let ids: Vec<i64> = assets.iter().map(|asset| asset.0).collect();
         let rows = async {
             let client = self.client().await?;
-            let statements = (
-                client.prepare_cached(ZONES).await?,
-                client.prepare_cached(ACCOUNTS).await?,
-            );
+            let statements =
+                (client.prepare_cached(ZONES).await?, client.prepare_cached(ACCOUNTS).await?);
             // Sent together: one round trip.
             let asked: [&(dyn ToSql + Sync); 1] = [&ids];
             let (zones, accounts) = tokio::try_join!(
