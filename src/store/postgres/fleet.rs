@@ -1,6 +1,7 @@
 //! The fleet as the schedule has to know it: all of it at the start, then what changes.
 
-use std::time::SystemTime;
+use std::convert::Infallible;
+use std::time::{Duration, SystemTime};
 
 use tokio_postgres::{IsolationLevel, Row};
 
@@ -74,5 +75,28 @@ fn listed(row: &Row) -> Listed {
         plan: row.get(1),
         scheduled_at: scheduled_at.map(UnixTime::from),
         records: row.get::<_, i32>(3).unsigned_abs().into(),
+    }
+}
+
+/// Tells of changes for ever, once in `pause`. A database that cannot be reached delays them.
+pub async fn follow(
+    database: &Database,
+    mut mark: Mark,
+    pause: Duration,
+    tell: impl Fn(Vec<AssetChange>),
+) -> Infallible {
+    loop {
+        tokio::time::sleep(pause).await;
+        match changes_since(database, &mark).await {
+            Ok((changes, next)) => {
+                mark = next;
+                if !changes.is_empty() {
+                    tell(changes);
+                }
+            }
+            Err(err) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "reading changes again");
+            }
+        }
     }
 }

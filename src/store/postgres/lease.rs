@@ -129,3 +129,35 @@ async fn take(
         valid_until,
     }))
 }
+
+/// Why a process no longer leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Another process took the lease.
+    Taken,
+    /// It could not be renewed in time.
+    RanOut,
+}
+
+/// Renews the lease until that fails for so long that another process may take it; a holder stops
+/// scheduling then. It decides by its own clock: the database may be what cannot be reached.
+pub async fn keep(mut lease: Lease, database: &Database, clock: &Clock) -> Lost {
+    let mut pause = lease.renewal();
+    loop {
+        let left = lease.valid_until.since(clock.now());
+        if left.is_zero() {
+            return Lost::RanOut;
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        let left = lease.valid_until.since(clock.now());
+        pause = match tokio::time::timeout(left, lease.renew(database, clock)).await {
+            Ok(Ok(true)) => lease.renewal(),
+            Ok(Ok(false)) => return Lost::Taken,
+            Ok(Err(err)) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "renewing the lease again");
+                lease.renewal() / 4
+            }
+            Err(_elapsed) => return Lost::RanOut,
+        };
+    }
+}

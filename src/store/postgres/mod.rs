@@ -7,8 +7,8 @@ mod fleet;
 mod lease;
 mod snapshots;
 
-pub use fleet::{Mark, changes_since, list};
-pub use lease::{Lease, Taken};
+pub use fleet::{Mark, changes_since, follow, list};
+pub use lease::{Lease, Lost, Taken, keep};
 
 /// Connections to one Postgres. Cloned freely; all clones share them.
 #[derive(Clone, Debug)]
