@@ -20,7 +20,10 @@ use timely::worker::Worker;
 use tokio::runtime::Handle;
 
 mod control;
+mod lead;
 mod scan;
+
+pub use lead::{Connections, Lead, LeadError, Led, lead};
 
 /// The worker that schedules.
 pub const HOME: usize = 0;
@@ -30,8 +33,8 @@ pub const HOME: usize = 0;
 #[expect(missing_debug_implementations, reason = "holds trait objects")]
 pub struct Job {
     pub config: Config,
-    pub store: Arc<dyn SnapshotStore>,
-    /// One a lane: they share no connection, or a slow flush would hold up the fast lane.
+    /// One a lane: they share no connection, or a slow query would hold up the fast lane.
+    pub stores: PerLane<Arc<dyn SnapshotStore>>,
     pub sinks: PerLane<Arc<dyn Sink>>,
     pub checks: Checks,
     /// Taken by the worker that schedules.
