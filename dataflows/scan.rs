@@ -78,7 +78,7 @@ mod tests {
     use std::sync::Arc;
 
     use scanflow::checks;
-    use scanflow::config::Config;
+    use scanflow::config::JobConfig;
     use scanflow::stop::Stop;
     use scanflow::{sinks, store};
     use timely::logging::{TimelyEvent, TimelyEventBuilder};
@@ -145,7 +145,7 @@ mod tests {
     fn job() -> Job {
         let sink = || -> Arc<dyn sinks::Sink> { Arc::new(sinks::memory::Memory::default()) };
         Job {
-            config: Config::default(),
+            config: JobConfig::default(),
             store: Arc::new(store::memory::Memory::default()),
             sinks: PerLane::from_fn(|_| sink()),
             checks: checks::ALL,

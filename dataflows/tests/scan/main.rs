@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use scanflow::checks::{self, About, Check, Checks};
 use scanflow::clock::Clock;
-use scanflow::config::Config;
+use scanflow::config::JobConfig;
 use scanflow::model::{
     AssetId, AssetKind, CheckId, PerLane, Severity, Snapshot, Verdict, ZoneSnapshot,
 };
@@ -187,7 +187,7 @@ fn job(
     listed: Vec<(i64, u64)>,
     round: u64,
 ) -> Job {
-    let mut config = Config::default();
+    let mut config = JobConfig::default();
     // Short epochs, so that runs are.
     config.epoch = Duration::from_millis(5);
     let store: Arc<dyn SnapshotStore> = Arc::new(store);
