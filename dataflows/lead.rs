@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use scanflow::checks::Checks;
 use scanflow::clock::Clock;
-use scanflow::config::Config;
+use scanflow::config::JobConfig;
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
@@ -36,7 +36,7 @@ pub struct Connections {
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "activators have none")]
 pub struct Lead {
-    pub config: Config,
+    pub config: JobConfig,
     pub checks: Checks,
     pub cadences: Cadences,
     pub rate: Rate,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use scanflow::checks::Checks;
 use scanflow::clock::Clock;
-use scanflow::config::{Config, ConfigError};
+use scanflow::config::{Impossible, JobConfig};
 use scanflow::model::PerLane;
 use scanflow::operators::{Control, Feed, Source};
 use scanflow::schedule::{Dispatcher, Stats};
@@ -32,7 +32,7 @@ pub const HOME: usize = 0;
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "holds trait objects")]
 pub struct Job {
-    pub config: Config,
+    pub config: JobConfig,
     /// One a lane: they share no connection, or a slow query would hold up the fast lane.
     pub stores: PerLane<Arc<dyn SnapshotStore>>,
     pub sinks: PerLane<Arc<dyn Sink>>,
@@ -57,7 +57,7 @@ pub struct Summary {
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     #[error("the configuration is not valid")]
-    Config(#[from] ConfigError),
+    Config(#[from] Impossible),
     #[error("the workers failed")]
     Workers(#[from] WorkerError),
     #[error("no worker of this process schedules")]

@@ -78,7 +78,7 @@ mod tests {
     use std::sync::Arc;
 
     use scanflow::checks;
-    use scanflow::config::Config;
+    use scanflow::config::JobConfig;
     use scanflow::operators::Feed;
     use scanflow::stop::Stop;
     use scanflow::store::SnapshotStore;
@@ -148,7 +148,7 @@ mod tests {
         let store = || -> Arc<dyn SnapshotStore> { Arc::new(store::memory::Memory::default()) };
         let sink = || -> Arc<dyn sinks::Sink> { Arc::new(sinks::memory::Memory::default()) };
         Job {
-            config: Config::default(),
+            config: JobConfig::default(),
             stores: PerLane::from_fn(|_| store()),
             sinks: PerLane::from_fn(|_| sink()),
             checks: checks::ALL,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use scanflow::checks::{self, About, Check, Checks};
 use scanflow::clock::Clock;
-use scanflow::config::Config;
+use scanflow::config::JobConfig;
 use scanflow::model::{
     AssetId, AssetKind, CheckId, PerLane, Severity, Snapshot, Verdict, ZoneSnapshot,
 };
@@ -191,7 +191,7 @@ fn job(
     round: u64,
 ) -> Job {
     // Short epochs, so that runs are.
-    let config = Config { epoch: Duration::from_millis(5), ..Config::default() };
+    let config = JobConfig { epoch: Duration::from_millis(5), ..JobConfig::default() };
     let store: Arc<dyn SnapshotStore> = Arc::new(store);
     let stores = PerLane { fast: store.clone(), slow: store };
     let sink: Arc<dyn Sink> = Arc::new(sink);
