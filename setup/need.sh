@@ -69,7 +69,7 @@ apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=
 
 install() { apt install -y --no-install-recommends --no-remove "$@" >/dev/null; }
 
-is_known_to_apt() { apt-cache policy "$1" | grep -q 'Candidate: [^(]'; }
+is_known_to_apt() { [[ $(apt-cache policy "$1") == *"Candidate: "[^\(]* ]]; }
 
 # Debian starts a cluster for the whole system when a server is installed. scanflow makes its own,
 # so a machine that has had no Postgres yet is asked not to, as long as this takes.
