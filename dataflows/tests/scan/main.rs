@@ -187,9 +187,8 @@ fn job(
     listed: Vec<(i64, u64)>,
     round: u64,
 ) -> Job {
-    let mut config = JobConfig::default();
     // Short epochs, so that runs are.
-    config.epoch = Duration::from_millis(5);
+    let config = JobConfig { epoch: Duration::from_millis(5), ..JobConfig::default() };
     let store: Arc<dyn SnapshotStore> = Arc::new(store);
     let sink: Arc<dyn Sink> = Arc::new(sink);
     let sinks = PerLane { fast: sink.clone(), slow: sink };

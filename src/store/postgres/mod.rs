@@ -3,6 +3,14 @@
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 
+pub mod export;
+pub mod insights;
+pub mod status;
+
+mod time;
+
+use time::unix_time;
+
 /// Connections to one Postgres. Cloned freely; all clones share them.
 #[derive(Clone, Debug)]
 pub struct Database {
