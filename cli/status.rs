@@ -4,7 +4,7 @@ use std::io::Write;
 
 use scanflow::model::Severity;
 use scanflow::schedule::Rate;
-use scanflow::store::postgres::status::{self, Freshness, Lease};
+use scanflow::store::postgres::status::{self, Freshness, Leader};
 use serde_json::{Value, json};
 
 use crate::cell;
@@ -69,7 +69,7 @@ fn json(context: &Context, status: &status::Status) -> Value {
             "oldest_age_seconds": plan.oldest_age.map(|age| age.as_secs_f64()),
         })
     };
-    let lease = |lease: &Lease| {
+    let lease = |lease: &Leader| {
         json!({
             "name": lease.name,
             "holder": lease.holder,
@@ -124,7 +124,7 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
         |at| format!("{} ago, {}", cell::length(status.at.since(at)), cell::time(at)),
     );
     writeln!(out, "last scan       {last}")?;
-    for Lease { name, holder, expires_at, is_live } in &status.leases {
+    for Leader { name, holder, expires_at, is_live } in &status.leases {
         let (name, holder) = (cell::shown(name), cell::shown(holder));
         let state = if *is_live { "until" } else { "expired" };
         writeln!(out, "lease           {name}: {holder}, {state} {}", cell::time(*expires_at))?;

@@ -61,7 +61,7 @@ fn lane<'s>(
     let limits = job.config.lane[lane];
 
     let (loaded, vanished) =
-        load(events, lane, runtime, job.store.clone(), job.checks, limits.load);
+        load(events, lane, runtime, job.stores[lane].clone(), job.checks, limits.load);
 
     let outcomes = check(loaded, lane, clock.clone(), job.checks);
 
@@ -79,7 +79,9 @@ mod tests {
 
     use scanflow::checks;
     use scanflow::config::JobConfig;
+    use scanflow::operators::Feed;
     use scanflow::stop::Stop;
+    use scanflow::store::SnapshotStore;
     use scanflow::{sinks, store};
     use timely::logging::{TimelyEvent, TimelyEventBuilder};
 
@@ -143,13 +145,15 @@ mod tests {
     }
 
     fn job() -> Job {
+        let store = || -> Arc<dyn SnapshotStore> { Arc::new(store::memory::Memory::default()) };
         let sink = || -> Arc<dyn sinks::Sink> { Arc::new(sinks::memory::Memory::default()) };
         Job {
             config: JobConfig::default(),
-            store: Arc::new(store::memory::Memory::default()),
+            stores: PerLane::from_fn(|_| store()),
             sinks: PerLane::from_fn(|_| sink()),
             checks: checks::ALL,
             dispatcher: Arc::default(),
+            feed: Feed::default(),
             stop: Stop::default(),
         }
     }

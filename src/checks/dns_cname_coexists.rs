@@ -40,13 +40,16 @@ impl Check for DnsCnameCoexists {
 
 fn conflict(owner: &str, records: &[Record]) -> Option<Finding> {
     let may_coexist = |kind: &RecordType| matches!(kind, RecordType::Rrsig | RecordType::Nsec);
-    let mut kinds: Vec<&str> = Vec::new();
+    let mut sets: Vec<(&str, &str)> = Vec::new();
     for record in records.iter().filter(|record| !may_coexist(&record.kind)) {
-        // Types once each, but every CNAME: two of them are a conflict by themselves.
-        if record.kind == RecordType::Cname || !kinds.contains(&record.kind.name()) {
-            kinds.push(record.kind.name());
+        // Types once each, but every CNAME: two different ones are a conflict by themselves.
+        let is_alias = record.kind == RecordType::Cname;
+        let target = if is_alias { record.content.as_str() } else { "" };
+        if !sets.contains(&(record.kind.name(), target)) {
+            sets.push((record.kind.name(), target));
         }
     }
+    let kinds: Vec<&str> = sets.into_iter().map(|(kind, _)| kind).collect();
     if kinds.len() < 2 || !kinds.contains(&"CNAME") {
         return None;
     }
@@ -82,6 +85,16 @@ mod tests {
         ] {
             assert_eq!(judge(lines), Verdict::Pass, "{lines}");
         }
+    }
+
+    #[test]
+    fn a_cname_with_two_ttls_is_one() {
+        let mut zone = zone("www CNAME a.test");
+        let mut records = zone.records.into_vec();
+        records.push(Record { ttl: Some(300), ..records[0].clone() });
+        zone.records = records.into_iter().collect();
+        assert_eq!(zone.records.len(), 2);
+        assert_eq!(DnsCnameCoexists.judge(&Snapshot::Zone(zone)), Verdict::Pass);
     }
 
     #[test]

@@ -23,6 +23,14 @@ pub struct Listed {
     pub records: u64,
 }
 
+/// What has become of an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssetChange {
+    /// It is new, or has another plan.
+    Listed(Listed),
+    Removed(AssetId),
+}
+
 /// Every asset that is not under way, in the order of its due time.
 #[derive(Debug)]
 pub struct Agenda {
@@ -151,6 +159,11 @@ impl Agenda {
     pub fn due(&self, now: UnixTime) -> usize {
         let due = |lane| self.waiting[lane].iter().take_while(|key| key.due <= now).count();
         Lane::ALL.map(due).into_iter().sum()
+    }
+
+    /// How many waiting assets were never scanned.
+    pub fn never_scanned(&self) -> usize {
+        self.due(UnixTime::from_micros(0))
     }
 
     /// Scans a second that keep every promise in the long run: the sum of count / cadence.

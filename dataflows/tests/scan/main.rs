@@ -12,6 +12,7 @@ use scanflow::config::JobConfig;
 use scanflow::model::{
     AssetId, AssetKind, CheckId, PerLane, Severity, Snapshot, Verdict, ZoneSnapshot,
 };
+use scanflow::operators::Feed;
 use scanflow::panics;
 use scanflow::schedule::Ending;
 use scanflow::sinks::Sink;
@@ -79,7 +80,9 @@ fn a_slow_scan_that_never_ends_stops_nobody_and_is_dropped_by_a_drain() {
         let dispatcher = dispatcher(listed, 0, Ending::Drained);
         let mut job = job(store::memory::Memory::default(), sink.clone(), Vec::new(), 0);
         job.dispatcher = Arc::new(Mutex::new(Some(dispatcher)));
-        job.store = Arc::new(Stuck::new(store::memory::Memory::new(zones), stuck));
+        let stuck_store: Arc<dyn SnapshotStore> =
+            Arc::new(Stuck::new(store::memory::Memory::new(zones), stuck));
+        job.stores = PerLane { fast: stuck_store.clone(), slow: stuck_store };
         job.sinks.fast = telling;
         job.config.shutdown_grace = Duration::from_millis(20);
         let stop = job.stop.clone();
@@ -190,11 +193,13 @@ fn job(
     // Short epochs, so that runs are.
     let config = JobConfig { epoch: Duration::from_millis(5), ..JobConfig::default() };
     let store: Arc<dyn SnapshotStore> = Arc::new(store);
+    let stores = PerLane { fast: store.clone(), slow: store };
     let sink: Arc<dyn Sink> = Arc::new(sink);
     let sinks = PerLane { fast: sink.clone(), slow: sink };
     let dispatcher = dispatcher(listed, round << 40, Ending::Once);
     let dispatcher = Arc::new(Mutex::new(Some(dispatcher)));
-    Job { config, store, sinks, checks: checks::ALL, dispatcher, stop: Stop::default() }
+    let (feed, stop) = (Feed::default(), Stop::default());
+    Job { config, stores, sinks, checks: checks::ALL, dispatcher, feed, stop }
 }
 
 fn run(workers: CommunicationConfig, job: Job) -> Summary {

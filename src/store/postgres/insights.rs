@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use deadpool_postgres::Object;
 use futures_util::TryStreamExt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, RowStream};
 
-use super::{Database, DatabaseError, unix_time};
+use super::{Database, DatabaseError};
 use crate::model::{AssetKind, Severity, UnixTime};
 
 /// Which insights. None and an empty list of checks mean all.
@@ -128,11 +129,15 @@ fn insight(row: &Row) -> Insight {
         asset_name: row.get(5),
         account: row.get(6),
         subject: row.get(7),
-        first_seen: unix_time(row.get(8)),
-        changed_at: unix_time(row.get(9)),
-        resolved_at: row.get::<_, Option<_>>(10).map(unix_time),
+        first_seen: time(row, 8),
+        changed_at: time(row, 9),
+        resolved_at: row.get::<_, Option<SystemTime>>(10).map(UnixTime::from),
         evidence: row.get(11),
     }
+}
+
+pub(super) fn time(row: &Row, column: usize) -> UnixTime {
+    row.get::<_, SystemTime>(column).into()
 }
 
 /// A number that this version does not know counts as the nearest.

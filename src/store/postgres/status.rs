@@ -1,9 +1,9 @@
 //! Reads how fresh the fleet is and what is open.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::insights::severity;
-use super::{Database, DatabaseError, unix_time};
+use super::insights::{severity, time};
+use super::{Database, DatabaseError};
 use crate::lanes::Lanes;
 use crate::model::{PerLane, Severity, UnixTime};
 use crate::schedule::Cadences;
@@ -19,7 +19,7 @@ pub struct Status {
     /// Assets by the lane that their next scan is predicted to take.
     pub lanes: PerLane<i64>,
     pub last_completed_at: Option<UnixTime>,
-    pub leases: Vec<Lease>,
+    pub leases: Vec<Leader>,
     /// Outcomes that could not be stored.
     pub dead_letters: i64,
 }
@@ -41,7 +41,7 @@ pub struct Freshness {
 
 /// Who leads.
 #[derive(Clone, Debug)]
-pub struct Lease {
+pub struct Leader {
     pub name: String,
     pub holder: String,
     pub expires_at: UnixTime,
@@ -88,7 +88,7 @@ pub async fn status(
         .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
         .start()
         .await?;
-    let at = unix_time(transaction.query_one("select now()", &[]).await?.get(0));
+    let at = time(&transaction.query_one("select now()", &[]).await?, 0);
 
     let (names, seconds): (Vec<&str>, Vec<f64>) =
         cadences.iter().map(|(plan, cadence)| (plan, cadence.as_secs_f64())).unzip();
@@ -105,7 +105,8 @@ pub async fn status(
         let (assets, slow): (i64, i64) = (row.get(1), row.get(5));
         counts.fast += assets - slow;
         counts.slow += slow;
-        last_completed_at = last_completed_at.max(row.get::<_, Option<_>>(6).map(unix_time));
+        last_completed_at =
+            last_completed_at.max(row.get::<_, Option<SystemTime>>(6).map(UnixTime::from));
         let oldest_age: Option<f64> = row.get(4);
         plans.push(Freshness {
             cadence: cadences.of(&plan),
@@ -125,10 +126,10 @@ pub async fn status(
     let leases = "select name, holder, expires_at, clock_timestamp() < expires_at
                     from leases order by name";
     let leases = transaction.query(leases, &[]).await?;
-    let leases = leases.iter().map(|row| Lease {
+    let leases = leases.iter().map(|row| Leader {
         name: row.get(0),
         holder: row.get(1),
-        expires_at: unix_time(row.get(2)),
+        expires_at: time(row, 2),
         is_live: row.get(3),
     });
     let leases = leases.collect();
