@@ -9,7 +9,8 @@ use scanflow::clock::Clock;
 use scanflow::model::{Severity, UnixTime};
 use scanflow::operators::Feed;
 use scanflow::schedule::Progress;
-use scanflow::store::postgres::{Database, open_by_severity};
+use scanflow::store::postgres::Database;
+use scanflow::store::postgres::status::open_by_severity;
 
 /// Between two draws, and between two log lines.
 const DRAW: Duration = Duration::from_millis(500);
@@ -49,13 +50,12 @@ fn covered(progress: &Progress) -> f64 {
     100.0 * scanned as f64 / progress.assets.max(1) as f64
 }
 
-fn line(progress: &Progress, per_second: f64, open: Option<[u64; 5]>) -> String {
+fn line(progress: &Progress, per_second: f64, open: Option<Vec<(Severity, i64)>>) -> String {
     let insights = open.map_or_else(
         || "?".to_owned(),
         |open| {
-            let worst_first = Severity::ALL.into_iter().zip(open).rev();
-            let parts = worst_first.filter(|(_, count)| *count != 0);
-            let parts: Vec<String> = parts.map(|(s, count)| format!("{count} {s}")).collect();
+            let parts = open.iter().map(|(severity, count)| format!("{count} {severity}"));
+            let parts: Vec<String> = parts.collect();
             if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
         },
     );
@@ -68,13 +68,13 @@ fn line(progress: &Progress, per_second: f64, open: Option<[u64; 5]>) -> String 
     )
 }
 
-fn log(progress: &Progress, per_second: f64, open: Option<[u64; 5]>) {
+fn log(progress: &Progress, per_second: f64, open: Option<Vec<(Severity, i64)>>) {
     tracing::info!(
         scans_per_second = per_second.round(),
         assets = progress.assets,
         covered_percent = (covered(progress) * 10.0).round() / 10.0,
         due = progress.due,
-        open_insights = open.map(|open| open.iter().sum::<u64>()),
+        open_insights = open.map(|open| open.iter().map(|(_, count)| count).sum::<i64>()),
         weight_out_fast = progress.weight_out.fast,
         weight_out_slow = progress.weight_out.slow,
         "scanning"

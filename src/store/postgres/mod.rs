@@ -3,6 +3,10 @@
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 
+pub mod export;
+pub mod insights;
+pub mod status;
+
 mod fleet;
 mod lease;
 mod snapshots;
