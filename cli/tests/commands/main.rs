@@ -1,0 +1,9 @@
+//! The real binary, run as a user does, against a real database.
+
+mod checks;
+mod exits;
+mod export;
+mod insights;
+mod process;
+mod settings;
+mod status;
