@@ -3,19 +3,18 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{ArgAction, Args, ValueEnum};
-use scanflow::config::{Config, Flag, LogFormat, LogLevel, Secret, Sources};
-use scanflow::store::postgres::Database;
+use scanflow::config::{Config, Flag, LogFormat, LogLevel, Sources};
+use scanflow::store::postgres::migrate::check_version;
+use scanflow::store::postgres::url::refuse_password_in_argv;
+use scanflow::store::postgres::{Database, DatabaseUrl};
 
 use crate::exit::{Exit, Failure};
 use crate::logs;
 
 const FILE: &str = "scanflow.toml";
-/// A server that does not answer at all counts as unreachable.
-const CONNECT_MAX: Duration = Duration::from_secs(15);
 
 /// Flags of all commands.
 #[derive(Clone, Debug, Args)]
@@ -124,6 +123,7 @@ impl Context {
     /// Reads the settings; `flags` are those of the command that stand for a key.
     pub(crate) fn new(global: &Global, mut flags: Vec<Flag>) -> Result<Context, Failure> {
         if let Some(url) = &global.database_url {
+            refuse_password_in_argv(url)?;
             let (name, key, value) = ("--database-url", "database.url", url.clone());
             flags.push(Flag { name, key, value });
         }
@@ -153,7 +153,9 @@ impl Context {
 
     /// The database that was named, reachable and with the schema of this version.
     pub(crate) async fn database(&self) -> Result<Database, Failure> {
-        self.reachable_database().await
+        let database = self.reachable_database().await?;
+        check_version(&database).await?;
+        Ok(database)
     }
 
     /// As [`Context::database`], with any schema or none.
@@ -161,23 +163,17 @@ impl Context {
         let Some(url) = self.url()? else {
             return Err(Failure::new(Exit::Unavailable, anyhow!("no database is named")));
         };
-        let database = Database::open(url.reveal(), self.config.database.connections_max)?;
-        match tokio::time::timeout(CONNECT_MAX, database.client()).await {
-            Ok(client) => drop(client?),
-            Err(_) => {
-                let late = anyhow!("the database did not answer within {CONNECT_MAX:?}");
-                return Err(Failure::new(Exit::Unavailable, late));
-            }
-        }
+        let database = Database::at(&url, self.config.database.connections_max)?;
+        drop(database.client().await?);
         Ok(database)
     }
 
     /// The URL that was given, or that stands in the file that was given.
-    pub(crate) fn url(&self) -> Result<Option<Secret>, Failure> {
+    pub(crate) fn url(&self) -> Result<Option<DatabaseUrl>, Failure> {
         let database = &self.config.database;
         match (&database.url, &database.url_file) {
-            (Some(url), _) => Ok(Some(url.clone())),
-            (None, Some(path)) => Ok(Some(Secret::new(read(path)?.trim()))),
+            (Some(url), _) => Ok(Some(DatabaseUrl::new(url.reveal()))),
+            (None, Some(path)) => Ok(Some(DatabaseUrl::from_file(path)?)),
             (None, None) => Ok(None),
         }
     }

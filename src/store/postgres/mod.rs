@@ -8,16 +8,14 @@ pub use error::DatabaseError;
 pub use url::DatabaseUrl;
 
 pub mod error;
+pub mod export;
+pub mod insights;
 pub mod migrate;
+pub mod status;
 pub mod tls;
 pub mod url;
 
 mod connect;
-
-pub mod export;
-pub mod insights;
-pub mod status;
-
 mod fleet;
 mod lease;
 mod snapshots;
@@ -40,17 +38,6 @@ impl fmt::Debug for Database {
 }
 
 impl DatabaseError {
-    /// Whether the same statement may succeed later.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            DatabaseError::Statement(err) => err.code().is_none_or(|code| {
-                matches!(code.code().get(..2), Some("08" | "40" | "53" | "55" | "57" | "58"))
-            }),
-            DatabaseError::Connect(_) => true,
-            DatabaseError::Url(_) | DatabaseError::Pool(_) => false,
-        }
-    }
-
     /// What Postgres said, or the error itself.
     pub fn message(&self) -> String {
         match self {
