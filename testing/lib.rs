@@ -1,11 +1,16 @@
 //! Real parts for tests: a Postgres of their own, and the shared fleets.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use scanflow::clock::Clock;
 use scanflow::store::postgres::Database;
 use scanflow::store::postgres::migrate::migrate;
 use uuid::Uuid;
+
+pub use server::ThrowAwayServer;
+
+mod server;
 
 /// An empty, migrated database that no other test uses.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ pub async fn database() -> TestDatabase {
 /// # Panics
 /// If Postgres is missing or fails.
 pub async fn empty_database() -> TestDatabase {
-    let server = std::env::var("SCANFLOW_TEST_URL").expect("SCANFLOW_TEST_URL");
+    let server = server_url();
     let name = format!("test_{}", Uuid::new_v4().simple());
     let admin = Database::open(&format!("{server} dbname=postgres"), 1).expect("a valid URL");
     let admin = admin.client().await.expect("a connection");
@@ -37,6 +42,20 @@ pub async fn empty_database() -> TestDatabase {
     let url = format!("{server} dbname={name}");
     let database = Database::open(&url, 8).expect("a valid URL");
     TestDatabase { url, database }
+}
+
+/// The server of this process' tests: the one of `SCANFLOW_TEST_URL`, which serves to test other
+/// versions of Postgres, or a throw-away one that is started for the first test.
+fn server_url() -> &'static str {
+    static SERVER: OnceLock<(String, Option<ThrowAwayServer>)> = OnceLock::new();
+    let (url, _) = SERVER.get_or_init(|| match std::env::var("SCANFLOW_TEST_URL") {
+        Ok(url) => (url, None),
+        Err(_) => {
+            let server = ThrowAwayServer::start(&[]);
+            (server.url(), Some(server))
+        }
+    });
+    url
 }
 
 /// The root of this checkout.

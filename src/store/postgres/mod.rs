@@ -7,6 +7,7 @@ use deadpool_postgres::{Object, Pool};
 pub use error::DatabaseError;
 pub use url::DatabaseUrl;
 
+pub mod cluster;
 pub mod error;
 pub mod export;
 pub mod insights;
