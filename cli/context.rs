@@ -1,15 +1,14 @@
-//! What every command is given: the settings, the state directory, a way to the database and a way
-//! to talk.
+//! What every command is given: the settings, the state directory and a way to talk. The way to the
+//! database is in `database.rs`.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use clap::{ArgAction, Args, ValueEnum};
 use scanflow::config::{Config, Flag, LogFormat, LogLevel, Sources};
-use scanflow::store::postgres::migrate::check_version;
+use scanflow::store::postgres::cluster::Cluster;
 use scanflow::store::postgres::url::refuse_password_in_argv;
-use scanflow::store::postgres::{Database, DatabaseUrl};
+use tokio::sync::OnceCell;
 
 use crate::exit::{Exit, Failure};
 use crate::logs;
@@ -86,6 +85,8 @@ pub(crate) struct Context {
     pub(crate) state_dir: PathBuf,
     /// The file that was read.
     pub(crate) file: Option<PathBuf>,
+    /// Started for the first who asks for a database when none is named; stopped at the end.
+    pub(crate) cluster: OnceCell<Cluster>,
     global: Global,
 }
 
@@ -147,35 +148,9 @@ impl Context {
             config,
             state_dir: global.state_dir.clone(),
             file: file.map(|(path, _)| path),
+            cluster: OnceCell::new(),
             global: global.clone(),
         })
-    }
-
-    /// The database that was named, reachable and with the schema of this version.
-    pub(crate) async fn database(&self) -> Result<Database, Failure> {
-        let database = self.reachable_database().await?;
-        check_version(&database).await?;
-        Ok(database)
-    }
-
-    /// As [`Context::database`], with any schema or none.
-    pub(crate) async fn reachable_database(&self) -> Result<Database, Failure> {
-        let Some(url) = self.url()? else {
-            return Err(Failure::new(Exit::Unavailable, anyhow!("no database is named")));
-        };
-        let database = Database::at(&url, self.config.database.connections_max)?;
-        drop(database.client().await?);
-        Ok(database)
-    }
-
-    /// The URL that was given, or that stands in the file that was given.
-    pub(crate) fn url(&self) -> Result<Option<DatabaseUrl>, Failure> {
-        let database = &self.config.database;
-        match (&database.url, &database.url_file) {
-            (Some(url), _) => Ok(Some(DatabaseUrl::new(url.reveal()))),
-            (None, Some(path)) => Ok(Some(DatabaseUrl::from_file(path)?)),
-            (None, None) => Ok(None),
-        }
     }
 
     /// Runs what waits for the database. The command `run` has a runtime of its own.

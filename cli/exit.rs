@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use scanflow::config::ConfigError;
 use scanflow::store::postgres::DatabaseError;
+use scanflow::store::postgres::cluster::ClusterError;
 use scanflow::store::postgres::migrate::MigrateError;
 use scanflow::store::postgres::url::UrlError;
 
@@ -88,6 +89,16 @@ fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             MigrateError::Database(err) | MigrateError::Failed { source: err, .. } => exit_of(err),
             // The database is not what is needed.
             _ => Some(Exit::Unavailable),
+        };
+    }
+    if let Some(err) = cause.downcast_ref() {
+        return match err {
+            ClusterError::Database(err) => exit_of(err),
+            ClusterError::Migrate(err) => exit_of(err),
+            err if err.is_missing_dependency() => Some(Exit::Unavailable),
+            ClusterError::Program { .. } => Some(Exit::Unavailable),
+            // The state directory, or who uses it, is not as it has to be.
+            _ => Some(Exit::Config),
         };
     }
     cause.is::<ConfigError>().then_some(Exit::Config)

@@ -29,6 +29,9 @@ static ABOUT: About = About {
     reference: "RFC 7208 §4.5",
 };
 
+/// Evidence shows no more mail servers.
+const SHOWN_MAX: usize = 5;
+
 impl Check for SpfMissing {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -66,8 +69,8 @@ fn has_spf(zone: &ZoneSnapshot, owner: &str, ask: &mut dyn FnMut(&str)) -> Optio
 }
 
 fn missing(owner: &str, records: &[Record]) -> Finding {
-    let mail: Vec<&str> =
-        records.iter().filter(|r| r.receives_mail()).map(|r| r.content.as_str()).collect();
+    let mail = records.iter().filter(|record| record.receives_mail());
+    let mail: Vec<&str> = mail.take(SHOWN_MAX).map(|record| record.content.as_str()).collect();
     Finding::new(owner, ABOUT.severity, json!({ "mx": mail }))
 }
 

@@ -75,6 +75,17 @@ const FRESHNESS: &str = "
      group by asset.plan
      order by asset.plan collate \"C\"";
 
+const OPEN_BY_SEVERITY: &str = "select severity, count(*) from insights
+    where resolved_at is null group by severity order by severity desc";
+
+/// Open insights, the worst first; severities without any are left out.
+pub async fn open_by_severity(database: &Database) -> Result<Vec<(Severity, i64)>, DatabaseError> {
+    let client = database.client().await?;
+    let statement = client.prepare_cached(OPEN_BY_SEVERITY).await?;
+    let rows = client.query(&statement, &[]).await?;
+    Ok(rows.iter().map(|row| (severity(row.get(0)), row.get(1))).collect())
+}
+
 /// Reads all of the fleet once: seconds for millions of assets.
 pub async fn status(
     database: &Database,
@@ -118,9 +129,7 @@ pub async fn status(
         });
     }
 
-    let open = "select severity, count(*) from insights where resolved_at is null
-                 group by severity order by severity desc";
-    let open = transaction.query(open, &[]).await?;
+    let open = transaction.query(OPEN_BY_SEVERITY, &[]).await?;
     let open = open.iter().map(|row| (severity(row.get(0)), row.get(1))).collect();
 
     let leases = "select name, holder, expires_at, clock_timestamp() < expires_at
