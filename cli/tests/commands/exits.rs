@@ -67,3 +67,28 @@ fn errors_are_objects_when_logs_are() {
     let object: serde_json::Value = serde_json::from_str(&ran.stderr).expect("one object");
     assert_eq!((ran.exit, object["exit"].as_u64()), (78, Some(78)));
 }
+
+#[test]
+fn a_password_among_the_arguments_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("postgres://scanflow:{CANARY}@127.0.0.1:1/fleet");
+    let ran = run(scanflow(folder.path(), &["insights", "--database-url", &url]));
+    assert_eq!(ran.exit, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("SCANFLOW_DATABASE__URL"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains(CANARY));
+}
+
+#[test]
+fn without_a_database_reading_makes_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for command in ["insights", "status", "export"] {
+        let ran = run(scanflow(folder.path(), &[command, "--state-dir", "state"]));
+        assert_eq!(ran.exit, 69, "{command}: {}", ran.stderr);
+        assert!(ran.stderr.contains("there is no database in state"), "{}", ran.stderr);
+    }
+    let ran = run(scanflow(folder.path(), &["validate", "--state-dir", "state"]));
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("database: none yet"), "{}", ran.stdout);
+    let left: Vec<_> = folder.path().read_dir().expect("a folder").collect();
+    assert!(left.is_empty(), "{left:?}");
+}

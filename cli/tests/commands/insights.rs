@@ -214,15 +214,7 @@ async fn a_reader_that_has_seen_enough_is_no_error() {
     let many = "insert into insights (asset_id, check_id, subject, severity, evidence, first_seen, changed_at)
                 select z.id, 1, 'host' || n, 3, '{}', now(), now()
                   from zones z, generate_series(1, 20000) n where z.external_id = 'z-1'";
-    place
-        .test
-        .database
-        .client()
-        .await
-        .expect("a connection")
-        .batch_execute(many)
-        .await
-        .expect("rows");
+    place.change(many).await;
     for (arguments, exit) in
         [(&["--output", "json"][..], 0), (&["--output", "csv", "--fail-on", "low"], 3)]
     {

@@ -4,6 +4,7 @@ mod checks;
 mod exits;
 mod export;
 mod insights;
+mod migrate;
 mod process;
 mod settings;
 mod status;

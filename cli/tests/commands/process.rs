@@ -56,10 +56,18 @@ pub(crate) struct Place {
 impl Place {
     /// Filled by the statements.
     pub(crate) async fn filled(sql: &str) -> Place {
-        let test = scanflow_testing::database().await;
-        let client = test.database.client().await.expect("a connection");
-        client.batch_execute(sql).await.expect("valid statements");
+        let place = Place::of(scanflow_testing::database().await);
+        place.change(sql).await;
+        place
+    }
+
+    pub(crate) fn of(test: TestDatabase) -> Place {
         Place { folder: tempfile::tempdir().expect("a folder"), test }
+    }
+
+    pub(crate) async fn change(&self, sql: &str) {
+        let client = self.test.database.client().await.expect("a connection");
+        client.batch_execute(sql).await.expect("valid statements");
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
