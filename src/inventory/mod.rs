@@ -2,5 +2,6 @@
 //! tables are elsewhere.
 
 mod entry;
+pub mod normalise;
 
 pub use entry::{AccountEntry, Place, Problem, RecordEntry, ZoneEntry};
