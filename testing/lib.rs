@@ -27,9 +27,12 @@ pub async fn database() -> TestDatabase {
     let url = format!("{server} dbname={name}");
     let database = Database::open(&url, 8).expect("a database");
     let client = database.client().await.expect("a connection");
-    for file in ["V0001__schema.sql", "V0002__functions.sql"] {
-        let path = workspace().join("migrations").join(file);
-        let sql = std::fs::read_to_string(path).expect("a migration");
+    let folder = std::fs::read_dir(workspace().join("migrations")).expect("a readable folder");
+    let mut files: Vec<PathBuf> =
+        folder.map(|entry| entry.expect("a readable entry").path()).collect();
+    files.sort_unstable();
+    for file in files {
+        let sql = std::fs::read_to_string(file).expect("a migration");
         client.batch_execute(&sql).await.expect("a valid migration");
     }
     drop(client);

@@ -3,6 +3,8 @@
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 
+pub mod import;
+
 /// Connections to one Postgres. Cloned freely; all clones share them.
 #[derive(Clone, Debug)]
 pub struct Database {
