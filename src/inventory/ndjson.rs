@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_zone_line_may_leave_out_what_is_not_known() {
-        let line = br#"{"kind":"zone","v":1,"id":"z","account_id":"a","name":"A.Test.","record_count":4}"#;
+        let line =
+            br#"{"kind":"zone","v":1,"id":"z","account_id":"a","name":"A.Test.","record_count":4}"#;
         assert_eq!(kind(line), Ok(LineKind::Zone));
         let Ok(Entry::Zone(zone)) = entry(LineKind::Zone, line) else { panic!("a zone") };
         assert_eq!((zone.name.as_str(), zone.records_complete), ("a.test", true));
@@ -229,7 +230,10 @@ mod tests {
         assert_eq!(of, Subject::Zone(Some("z".into())));
         assert!(reason.contains("account_id"), "{reason}");
         let bad = entry(LineKind::Record, b"{\"zone_id\":\"\xff\"}").expect_err("invalid UTF-8");
-        assert_eq!((bad.subject, bad.reason.as_str()), (Subject::Unknown, "invalid UTF-8 at byte 13"));
+        assert_eq!(
+            (bad.subject, bad.reason.as_str()),
+            (Subject::Unknown, "invalid UTF-8 at byte 13")
+        );
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Survey {
         self.close();
         for (id, (place, lines)) in std::mem::take(&mut self.strangers) {
             let lines = if lines == 1 { "1 record".into() } else { format!("{lines} records") };
-            self.problem(&place, format!("{lines} of the zone {id:?}, which is not listed before"));
+            self.problem(&place, format!("{lines} of the zone {id:?}, which is not listed"));
         }
         let accounts = std::mem::take(&mut self.accounts);
         let mut surveyed = Surveyed::default();
@@ -279,9 +279,8 @@ impl Survey {
         let listed = &self.zones.entries[zone].1;
         if let Some(last) = listed.last.clone() {
             let id = &listed.entry.external_id;
-            let reason = format!(
-                "record lines of the zone {id:?} are not together: others end at {last}"
-            );
+            let reason =
+                format!("record lines of the zone {id:?} are not together: others end at {last}");
             self.problem(place, reason);
             self.keep(zone);
         }

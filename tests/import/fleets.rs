@@ -23,9 +23,8 @@ async fn all_shared_fleets_are_imported_whole_and_the_second_time_nothing_is_wri
         assert_eq!(world.number(&format!("select count(*) from {table}")).await, count, "{table}");
     }
     let sources = world.rows("select name from sources order by name").await;
-    let expected = [
-        "dotgov", "dotgov-zone", "hackclub", "is-a-dev", "is-a-dev-fleet", "moj", "municipal",
-    ];
+    let expected =
+        ["dotgov", "dotgov-zone", "hackclub", "is-a-dev", "is-a-dev-fleet", "moj", "municipal"];
     assert_eq!(sources, expected);
     let wrong = "select z.external_id from zones z where record_count <> \
                  (select count(*) from records r where r.zone_id = z.id)";
@@ -33,10 +32,14 @@ async fn all_shared_fleets_are_imported_whole_and_the_second_time_nothing_is_wri
     let partial = "select s.name, count(*) from zones z join sources s on s.id = source_id \
                    where not records_complete group by s.name order by s.name";
     assert_eq!(world.rows(partial).await, ["dotgov 16539", "municipal 29074"]);
-    let skipped: Vec<String> = told.events.iter().filter_map(|event| match event {
-        Event::Skipped(note) => Some(note.path.file_name()?.to_str()?.to_owned()),
-        _ => None,
-    }).collect();
+    let skipped: Vec<String> = told
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Skipped(note) => Some(note.path.file_name()?.to_str()?.to_owned()),
+            _ => None,
+        })
+        .collect();
     for name in ["federal-hosts", "samples", "changes", "dns-facts", "expected", "stats.json"] {
         assert!(skipped.iter().any(|skipped| skipped == name), "{name} in {skipped:?}");
     }

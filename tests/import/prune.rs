@@ -28,10 +28,10 @@ async fn scanned() -> World {
             "insert into checks (name) values ('spf.missing');
              insert into insights (asset_id, check_id, subject, severity, evidence, first_seen,
                                    changed_at, resolved_at, resolution)
-             select z.id, c.id, 'y.test', 2, '{}', now(), now(), null, null
+             select z.id, c.id, 'y.test', 2, '{}'::jsonb, now(), now(), null::timestamptz, null
                from zones z, checks c where z.external_id = 'y'
              union all
-             select a.id, c.id, 'b', 2, '{}', now(), now(), now(), 'fixed'
+             select a.id, c.id, 'b', 2, '{}'::jsonb, now(), now(), now(), 'fixed'
                from accounts a, checks c where a.external_id = 'b';
              update scan_state set config_version = 1, sequence = 9, digest = gen_random_uuid();
              delete from asset_changes",

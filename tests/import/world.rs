@@ -7,6 +7,7 @@ use scanflow::inventory::Problem;
 use scanflow::sources::inventory::{Event, ImportError, Options, Report, import};
 use scanflow_testing::TestDatabase;
 use tempfile::TempDir;
+use tokio_postgres::SimpleQueryMessage;
 
 /// What an import said.
 #[derive(Debug)]
@@ -73,9 +74,15 @@ impl World {
     /// All rows that `sql` selects, the columns of each as text.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
         let client = self.test.database.client().await.expect("a connection");
-        let sql = format!("select concat_ws(' ', t.*) from ({sql}) t");
-        let rows = client.query(&sql, &[]).await.expect("rows");
-        rows.iter().map(|row| row.get(0)).collect()
+        let messages = client.simple_query(sql).await.expect("rows");
+        let row = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => {
+                let columns = (0..row.len()).map(|column| row.get(column).unwrap_or("null"));
+                Some(columns.collect::<Vec<&str>>().join(" "))
+            }
+            _ => None,
+        };
+        messages.iter().filter_map(row).collect()
     }
 
     pub(crate) async fn number(&self, sql: &str) -> i64 {
@@ -103,8 +110,11 @@ impl World {
     /// How many rows were ever inserted, updated or deleted, by table.
     pub(crate) async fn rows_written(&self) -> BTreeMap<String, i64> {
         let client = self.test.database.client().await.expect("a connection");
-        // The counts of an ended connection are there at once; those of others of the pool after
-        // they were told to report.
+        // A connection reports its counts at the latest when it ends.
+        let end = "select pg_terminate_backend(pid, 60000) from pg_stat_activity \
+                   where datname = current_database() and pid <> pg_backend_pid()";
+        let ended = client.query(end, &[]).await.expect("ended connections");
+        assert!(ended.iter().all(|row| row.get(0)), "a connection goes on");
         client.batch_execute("select pg_stat_force_next_flush()").await.expect("a function");
         let sql = "select relname::text, (n_tup_ins + n_tup_upd + n_tup_del)::bigint \
                    from pg_stat_user_tables";

@@ -60,11 +60,20 @@ pub enum Event {
     Skipped(Note),
     Problem(Problem),
     /// So many more lines of a source were read.
-    Read { source: String, lines: u64 },
+    Read {
+        source: String,
+        lines: u64,
+    },
     /// So many more zones and records were stored, or found to be stored as they are.
-    Stored { source: String, zones: u64, records: u64 },
+    Stored {
+        source: String,
+        zones: u64,
+        records: u64,
+    },
     /// Nothing of the source was removed, since a problem hides what it lists.
-    PruneRefused { source: String },
+    PruneRefused {
+        source: String,
+    },
 }
 
 /// The import ended early. What is stored is whole, and the same import again goes on.

@@ -248,7 +248,8 @@ mod tests {
             path
         });
         let found = walk(&paths, Some("x")).expect("a source");
-        let kinds = found.sources[0].parts.iter().map(|Part::Lines { kind, .. }| kind.expect("known"));
+        let kinds =
+            found.sources[0].parts.iter().map(|Part::Lines { kind, .. }| kind.expect("known"));
         let expected = [LineKind::Account, LineKind::Zone, LineKind::Record];
         assert_eq!(kinds.collect::<Vec<_>>(), expected);
     }

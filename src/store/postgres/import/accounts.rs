@@ -116,7 +116,14 @@ impl SourceWriter {
                 .execute(
                     &insert,
                     &[
-                        &source_id, id, external_id, name, plan, tags, settings, members,
+                        &source_id,
+                        id,
+                        external_id,
+                        name,
+                        plan,
+                        tags,
+                        settings,
+                        members,
                         content_hash,
                     ],
                 )

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::accounts::json;
-use super::{SourceWriter, ZoneChange, add_scan_states, announce, new_ids, record_rows};
 use super::zones::RecordsChange;
+use super::{SourceWriter, ZoneChange, add_scan_states, announce, new_ids, record_rows};
 use crate::model::Record;
 use crate::store::postgres::DatabaseError;
 
@@ -59,8 +59,18 @@ impl SourceWriter {
                 .execute(
                     &insert,
                     &[
-                        &source_id, id, external_id, account, name, plan, state, settings, dnssec,
-                        complete, count, hash,
+                        &source_id,
+                        id,
+                        external_id,
+                        account,
+                        name,
+                        plan,
+                        state,
+                        settings,
+                        dnssec,
+                        complete,
+                        count,
+                        hash,
                     ],
                 )
                 .await?;
@@ -73,7 +83,15 @@ impl SourceWriter {
                 .execute(
                     &update,
                     &[
-                        &changed.id, account, name, plan, state, settings, dnssec, complete, count,
+                        &changed.id,
+                        account,
+                        name,
+                        plan,
+                        state,
+                        settings,
+                        dnssec,
+                        complete,
+                        count,
                         hash,
                     ],
                 )
