@@ -8,6 +8,7 @@ use std::fmt;
 use crate::model::{Record, RecordType};
 
 pub use content::text_of_strings;
+pub(in crate::inventory) use content::{names_in, text_of_bytes};
 pub use name::name;
 
 /// The greatest TTL (RFC 2181 §8).
