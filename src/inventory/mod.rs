@@ -8,6 +8,7 @@ pub mod ndjson;
 pub mod normalise;
 mod selection;
 mod survey;
+pub mod zonefile;
 
 pub use content_hash::ContentHash;
 pub use entry::{AccountEntry, Place, Problem, RecordEntry, ZoneEntry};

@@ -1,5 +1,6 @@
 //! The content of a record by its type.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -19,6 +20,10 @@ pub(super) fn normalise(
     if content.len() > CONTENT_BYTES_MAX {
         return Err(NormaliseError::ContentTooLong { bytes: content.len() });
     }
+    let content = &*match content.contains('\0') {
+        true => Cow::Owned(content.replace('\0', "\\000")),
+        false => Cow::Borrowed(content),
+    };
     let reader = Reader { kind, content };
     let text = match kind {
         RecordType::A => reader.address::<Ipv4Addr>("an IPv4 address")?,
@@ -35,17 +40,17 @@ pub(super) fn normalise(
             return reader.with_priority(priority, "weight port target", Reader::service);
         }
         RecordType::Caa => reader.caa()?,
-        RecordType::Txt => content.replace('\0', "\\000"),
+        RecordType::Txt => content.to_owned(),
         other => match names_in(other) {
             Some((fields, names)) => reader.fields(fields, names)?,
-            None => content.trim().replace('\0', "\\000"),
+            None => content.trim().to_owned(),
         },
     };
     Ok((text, priority))
 }
 
 /// How many fields the presentation form of a type begins with, and which of them are names.
-fn names_in(kind: &RecordType) -> Option<(usize, &'static [usize])> {
+pub(in crate::inventory) fn names_in(kind: &RecordType) -> Option<(usize, &'static [usize])> {
     Some(match kind {
         RecordType::Soa => (7, &[0, 1]),
         RecordType::Https | RecordType::Svcb => (2, &[1]),
@@ -86,7 +91,12 @@ impl<'c> Reader<'c> {
         form: &'static str,
         read: impl Fn(&Self, [&'c str; N]) -> Result<String, NormaliseError>,
     ) -> Result<(String, Option<u16>), NormaliseError> {
-        let fields: Vec<&str> = self.content.split_ascii_whitespace().collect();
+        let mut rest = self.content;
+        let mut fields: Vec<&str> = Vec::with_capacity(N + 1);
+        while let Some((field, after)) = cut_field(rest) {
+            fields.push(field);
+            rest = after;
+        }
         if let Ok(fields) = <[&str; N]>::try_from(fields.as_slice()) {
             return Ok((read(self, fields)?, priority));
         }
@@ -137,30 +147,33 @@ impl<'c> Reader<'c> {
 
     /// Puts the names among the first fields into their form; what has fewer fields is kept.
     fn fields(&self, count: usize, names: &[usize]) -> Result<String, NormaliseError> {
-        let whole = || self.content.trim().replace('\0', "\\000");
-        if self.content.trim_start().starts_with("\\#") {
-            return Ok(whole());
+        let whole = self.content.trim();
+        if whole.starts_with("\\#") {
+            return Ok(whole.to_owned());
         }
         let (mut fields, mut rest) = (Vec::new(), self.content);
         while fields.len() < count
             && let Some((field, after)) = cut_field(rest)
         {
-            let is_name = names.contains(&fields.len());
-            fields.push(if is_name { name(field)? } else { field.replace('\0', "\\000") });
+            fields.push(Cow::Borrowed(field));
             rest = after;
         }
         if fields.len() < count {
-            return Ok(whole());
+            return Ok(whole.to_owned());
+        }
+        for at in names {
+            fields[*at] = Cow::Owned(name(&fields[*at])?);
         }
         let rest = rest.trim();
         if !rest.is_empty() {
-            fields.push(rest.replace('\0', "\\000"));
+            fields.push(Cow::Borrowed(rest));
         }
         Ok(fields.join(" "))
     }
 }
 
-/// Cuts the first field off at an unquoted space; None: there is none.
+/// Cuts the first field off at a space that is neither escaped nor in quotes with which the field
+/// begins; None: there is none.
 fn cut_field(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_ascii_start();
     let (mut is_quoted, mut is_escaped) = (false, false);
@@ -168,7 +181,7 @@ fn cut_field(text: &str) -> Option<(&str, &str)> {
         match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
+            b'"' if at == 0 || is_quoted => is_quoted = !is_quoted,
             _ if byte.is_ascii_whitespace() && !is_quoted => return Some(text.split_at(at)),
             _ => {}
         }
