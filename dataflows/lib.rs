@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use scanflow::checks::Checks;
 use scanflow::clock::Clock;
-use scanflow::config::{Config, ConfigError};
+use scanflow::config::{Impossible, JobConfig};
 use scanflow::model::PerLane;
-use scanflow::operators::{Control, Source};
+use scanflow::operators::{Control, Feed, Source};
 use scanflow::schedule::{Dispatcher, Stats};
 use scanflow::sinks::Sink;
 use scanflow::stop::Stop;
@@ -20,7 +20,10 @@ use timely::worker::Worker;
 use tokio::runtime::Handle;
 
 mod control;
+mod lead;
 mod scan;
+
+pub use lead::{Connections, Lead, LeadError, Led, lead};
 
 /// The worker that schedules.
 pub const HOME: usize = 0;
@@ -29,13 +32,15 @@ pub const HOME: usize = 0;
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "holds trait objects")]
 pub struct Job {
-    pub config: Config,
-    pub store: Arc<dyn SnapshotStore>,
-    /// One a lane: they share no connection, or a slow flush would hold up the fast lane.
+    pub config: JobConfig,
+    /// One a lane: they share no connection, or a slow query would hold up the fast lane.
+    pub stores: PerLane<Arc<dyn SnapshotStore>>,
     pub sinks: PerLane<Arc<dyn Sink>>,
     pub checks: Checks,
     /// Taken by the worker that schedules.
     pub dispatcher: Arc<Mutex<Option<Dispatcher>>>,
+    /// News for the source, and how it gets on.
+    pub feed: Feed,
     pub stop: Stop,
 }
 
@@ -52,7 +57,7 @@ pub struct Summary {
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     #[error("the configuration is not valid")]
-    Config(#[from] ConfigError),
+    Config(#[from] Impossible),
     #[error("the workers failed")]
     Workers(#[from] WorkerError),
     #[error("no worker of this process schedules")]
@@ -90,7 +95,7 @@ fn build(
 ) -> (Installed, Option<Rc<Source>>) {
     let source = (worker.index() == HOME).then(|| {
         let dispatcher = job.dispatcher.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Source::new(dispatcher.expect("a job runs once"))
+        Source::new(dispatcher.expect("a job runs once"), job.feed.clone())
     });
     let control = Rc::new(Control::default());
     worker.dataflow_named("control", |scope| {

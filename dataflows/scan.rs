@@ -61,7 +61,7 @@ fn lane<'s>(
     let limits = job.config.lane[lane];
 
     let (loaded, vanished) =
-        load(events, lane, runtime, job.store.clone(), job.checks, limits.load);
+        load(events, lane, runtime, job.stores[lane].clone(), job.checks, limits.load);
 
     let outcomes = check(loaded, lane, clock.clone(), job.checks);
 
@@ -78,8 +78,10 @@ mod tests {
     use std::sync::Arc;
 
     use scanflow::checks;
-    use scanflow::config::Config;
+    use scanflow::config::JobConfig;
+    use scanflow::operators::Feed;
     use scanflow::stop::Stop;
+    use scanflow::store::SnapshotStore;
     use scanflow::{sinks, store};
     use timely::logging::{TimelyEvent, TimelyEventBuilder};
 
@@ -143,13 +145,15 @@ mod tests {
     }
 
     fn job() -> Job {
+        let store = || -> Arc<dyn SnapshotStore> { Arc::new(store::memory::Memory::default()) };
         let sink = || -> Arc<dyn sinks::Sink> { Arc::new(sinks::memory::Memory::default()) };
         Job {
-            config: Config::default(),
-            store: Arc::new(store::memory::Memory::default()),
+            config: JobConfig::default(),
+            stores: PerLane::from_fn(|_| store()),
             sinks: PerLane::from_fn(|_| sink()),
             checks: checks::ALL,
             dispatcher: Arc::default(),
+            feed: Feed::default(),
             stop: Stop::default(),
         }
     }

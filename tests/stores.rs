@@ -2,11 +2,14 @@
 //! [`candidates`], filled with the zones of [`FLEET`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use scanflow::checks;
 use scanflow::model::{AssetId, ConfigVersion, RecordType, Snapshot, ZoneSnapshot};
+use scanflow::store::postgres::Database;
 use scanflow::store::{self, SnapshotStore, memory};
+use scanflow_testing::TestDatabase;
+use tokio::runtime::Runtime;
 
 /// Mail domains whose SPF is behind aliases, so that a check asks for the names.
 const FLEET: [(i64, &str, &str); 4] = [
@@ -28,19 +31,73 @@ fn zone(index: usize) -> ZoneSnapshot {
 
 fn candidates() -> Vec<Arc<dyn SnapshotStore>> {
     let zones = (0..FLEET.len()).map(|index| Snapshot::Zone(zone(index)));
-    vec![Arc::new(memory::Memory::new(zones))]
+    vec![Arc::new(memory::Memory::new(zones)), Arc::new(postgres())]
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().expect("a runtime")
+});
+
+/// The same fleet as rows.
+fn postgres() -> Database {
+    static FILLED: LazyLock<TestDatabase> = LazyLock::new(|| {
+        RUNTIME.block_on(async {
+            let test = scanflow_testing::database().await;
+            let client = test.database.client().await.expect("a connection");
+            let account = "insert into sources (name) values ('s');
+                insert into accounts (id, source_id, external_id, name, plan, content_hash)
+                values (100, 1, 'a', 'A', 'pro', gen_random_uuid())";
+            client.batch_execute(account).await.expect("an account");
+            for index in 0..FLEET.len() {
+                let zone = zone(index);
+                let (id, name) = (zone.asset.0, zone.name);
+                let insert = "insert into zones (id, source_id, external_id, account_id, name,
+                        records_complete, content_hash)
+                    values ($1, 1, $2, 100, $2, true, gen_random_uuid())";
+                client.execute(insert, &[&id, &name]).await.expect("a zone");
+                for record in &zone.records {
+                    let insert = "insert into records (zone_id, name, type, content, priority)
+                        values ($1, $2, $3, $4, $5)";
+                    let priority = record.priority.map(i32::from);
+                    let kind = record.kind.name();
+                    client
+                        .execute(insert, &[&id, &record.name, &kind, &record.content, &priority])
+                        .await
+                        .expect("a record");
+                }
+            }
+            test
+        })
+    });
+    FILLED.database.clone()
 }
 
 fn load(store: &dyn SnapshotStore, assets: &[i64]) -> BTreeMap<AssetId, ZoneSnapshot> {
     let assets: Vec<AssetId> = assets.iter().copied().map(AssetId).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let loading = store::load_with_references(store, checks::ALL, &assets);
-    let snapshots = runtime.expect("a runtime").block_on(loading).expect("a working store");
+    let snapshots = RUNTIME.block_on(loading).expect("a working store");
     let zones = snapshots.into_iter().filter_map(|(asset, snapshot)| match snapshot {
         Snapshot::Zone(zone) => Some((asset, zone)),
         Snapshot::Account(_) => None,
     });
     zones.collect()
+}
+
+#[test]
+fn every_store_gives_the_same_snapshots() {
+    let assets = [1, 2, 3, 4];
+    let loaded: Vec<_> = candidates().iter().map(|store| load(&**store, &assets)).collect();
+    assert_eq!(loaded[0], loaded[1]);
+}
+
+#[test]
+fn an_account_is_loaded_beside_zones() {
+    let loading = RUNTIME.block_on(postgres().load(&[AssetId(100), AssetId(1)]));
+    let snapshots = loading.expect("a working store");
+    assert!(matches!(&snapshots[&AssetId(100)], Snapshot::Account(account)
+        if account.external_id == "a" && account.settings.is_none()));
+    assert_eq!(snapshots.len(), 2);
 }
 
 #[test]

@@ -39,18 +39,24 @@ impl Check for DnsCnameCoexists {
 }
 
 fn conflict(owner: &str, records: &[Record]) -> Option<Finding> {
-    let may_coexist = |kind: &RecordType| matches!(kind, RecordType::Rrsig | RecordType::Nsec);
-    let mut kinds: Vec<&str> = Vec::new();
-    for record in records.iter().filter(|record| !may_coexist(&record.kind)) {
-        // Types once each, but every CNAME: two of them are a conflict by themselves.
-        if record.kind == RecordType::Cname || !kinds.contains(&record.kind.name()) {
-            kinds.push(record.kind.name());
-        }
-    }
-    if kinds.len() < 2 || !kinds.contains(&"CNAME") {
+    if records.iter().all(|record| record.kind != RecordType::Cname) {
         return None;
     }
-    Some(Finding::new(owner, ABOUT.severity, json!({ "types": kinds })))
+    let may_coexist = |kind: &RecordType| matches!(kind, RecordType::Rrsig | RecordType::Nsec);
+    // A type counts once, but each target of a CNAME: two of them are a conflict by themselves.
+    let mut sets: Vec<(&str, &str)> = Vec::new();
+    for record in records.iter().filter(|record| !may_coexist(&record.kind)) {
+        let is_alias = record.kind == RecordType::Cname;
+        sets.push((record.kind.name(), if is_alias { &record.content } else { "" }));
+    }
+    sets.dedup(); // records are ordered by type, then content
+    if sets.len() < 2 {
+        return None;
+    }
+    let targets = sets.iter().filter(|(_, target)| !target.is_empty()).count();
+    let mut types: Vec<&str> = sets.into_iter().map(|(kind, _)| kind).collect();
+    types.dedup();
+    Some(Finding::new(owner, ABOUT.severity, json!({ "targets": targets, "types": types })))
 }
 
 #[cfg(test)]
@@ -69,7 +75,10 @@ mod tests {
     #[test]
     fn fires_beside_other_data_and_beside_another_cname() {
         assert_eq!(subjects("www CNAME a.test\nwww A 192.0.2.1"), ["www.example.com"]);
-        assert_eq!(subjects("www CNAME a.test\nwww CNAME b.test"), ["www.example.com"]);
+        let lines = "www CNAME a.test\nwww CNAME b.test\nwww RRSIG CNAME 13 3";
+        assert_eq!(subjects(lines), ["www.example.com"]);
+        let findings = judge(lines).into_findings();
+        assert_eq!(findings[0].evidence, r#"{"targets":2,"types":["CNAME"]}"#);
     }
 
     #[test]
@@ -82,6 +91,16 @@ mod tests {
         ] {
             assert_eq!(judge(lines), Verdict::Pass, "{lines}");
         }
+    }
+
+    #[test]
+    fn a_cname_with_two_ttls_is_one() {
+        let mut zone = zone("www CNAME a.test");
+        let mut records = zone.records.into_vec();
+        records.push(Record { ttl: Some(300), ..records[0].clone() });
+        zone.records = records.into_iter().collect();
+        assert_eq!(zone.records.len(), 2);
+        assert_eq!(DnsCnameCoexists.judge(&Snapshot::Zone(zone)), Verdict::Pass);
     }
 
     #[test]

@@ -8,15 +8,42 @@ use crate::model::{
     AssetKind, CheckId, Facet, Severity, Snapshot, UnknownReason, Verdict, ZoneSnapshot,
 };
 
+mod account_mfa_not_enforced;
+mod caa_missing;
+mod dmarc_missing;
+mod dmarc_policy_none;
 mod dns_cname_coexists;
+mod dns_private_address;
+mod dns_wildcard_address;
 mod spf_missing;
+mod spf_multiple;
+mod spf_pass_all;
+mod zone_tls_min_version;
+
+// What several checks read.
+mod dmarc;
+mod mail_domains;
+mod special_purpose;
+mod spf;
 mod texts;
 
 /// The checks that a graph runs.
 pub type Checks = &'static [&'static dyn Check];
 
 /// Every check, in the order of the documentation.
-pub const ALL: Checks = &[&dns_cname_coexists::DnsCnameCoexists, &spf_missing::SpfMissing];
+pub const ALL: Checks = &[
+    &spf_missing::SpfMissing,
+    &spf_multiple::SpfMultiple,
+    &spf_pass_all::SpfPassAll,
+    &dmarc_missing::DmarcMissing,
+    &dmarc_policy_none::DmarcPolicyNone,
+    &dns_private_address::DnsPrivateAddress,
+    &dns_cname_coexists::DnsCnameCoexists,
+    &dns_wildcard_address::DnsWildcardAddress,
+    &caa_missing::CaaMissing,
+    &zone_tls_min_version::ZoneTlsMinVersion,
+    &account_mfa_not_enforced::AccountMfaNotEnforced,
+];
 
 /// What people and databases are told of a check.
 #[derive(Clone, Debug)]
@@ -112,6 +139,18 @@ mod tests {
             let (group, name) = id.as_str().split_once('.').expect("group.name");
             let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             assert!(group.chars().chain(name.chars()).all(word), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_check_says_what_it_is() {
+        for About { id, version, title, needs, remediation, reference, .. } in
+            ALL.iter().map(|check| check.about())
+        {
+            assert!(*version > 0 && !needs.is_empty() && !reference.is_empty(), "{id}");
+            for text in [title, remediation] {
+                assert!(text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{id}");
+            }
         }
     }
 

@@ -6,6 +6,8 @@
 
 use serde_json::json;
 
+use super::mail_domains::mail_domains;
+use super::spf::is_spf;
 use super::texts::texts;
 use super::{About, Check};
 use crate::model::{
@@ -27,6 +29,9 @@ static ABOUT: About = About {
     reference: "RFC 7208 §4.5",
 };
 
+/// Evidence shows no more mail servers.
+const SHOWN_MAX: usize = 5;
+
 impl Check for SpfMissing {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -35,32 +40,27 @@ impl Check for SpfMissing {
     fn judge(&self, snapshot: &Snapshot) -> Verdict {
         let Snapshot::Zone(zone) = snapshot else { return Verdict::NotApplicable };
         let mut findings = Vec::new();
-        let (mut mail_domains, mut leaves_fleet) = (0, false);
-        for (owner, records) in mail_domains_of(zone) {
-            mail_domains += 1;
+        let (mut has_mail, mut leaves_fleet) = (false, false);
+        for (owner, records) in mail_domains(zone) {
+            has_mail = true;
             match has_spf(zone, owner, &mut |_| {}) {
                 Some(true) => {}
                 Some(false) => findings.push(missing(owner, records)),
                 None => leaves_fleet = true,
             }
         }
-        match (mail_domains, leaves_fleet) {
-            (0, _) => Verdict::NotApplicable,
+        match (has_mail, leaves_fleet) {
+            (false, _) => Verdict::NotApplicable,
             (_, true) => Verdict::Unknown { reason: UnknownReason::LeavesFleet, findings },
             (_, false) => Verdict::of(findings),
         }
     }
 
     fn refer(&self, zone: &ZoneSnapshot, ask: &mut dyn FnMut(&str)) {
-        for (owner, _) in mail_domains_of(zone) {
+        for (owner, _) in mail_domains(zone) {
             has_spf(zone, owner, ask);
         }
     }
-}
-
-/// The owners of an MX that is not null.
-fn mail_domains_of(zone: &ZoneSnapshot) -> impl Iterator<Item = (&str, &[Record])> {
-    zone.records.owners().filter(|(_, records)| records.iter().any(Record::receives_mail))
 }
 
 /// None if the answer lies outside the fleet.
@@ -68,14 +68,9 @@ fn has_spf(zone: &ZoneSnapshot, owner: &str, ask: &mut dyn FnMut(&str)) -> Optio
     Some(texts(zone, owner, ask)?.into_iter().any(is_spf))
 }
 
-fn is_spf(text: &str) -> bool {
-    let version = text.split(' ').next();
-    version.is_some_and(|word| word.eq_ignore_ascii_case("v=spf1"))
-}
-
 fn missing(owner: &str, records: &[Record]) -> Finding {
-    let mail: Vec<&str> =
-        records.iter().filter(|r| r.receives_mail()).map(|r| r.content.as_str()).collect();
+    let mail = records.iter().filter(|record| record.receives_mail());
+    let mail: Vec<&str> = mail.take(SHOWN_MAX).map(|record| record.content.as_str()).collect();
     Finding::new(owner, ABOUT.severity, json!({ "mx": mail }))
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::model::{Cost, Lane};
 
 /// Time of a scan without records: load, check and write share their round trips.
@@ -22,8 +20,7 @@ pub struct Expected {
 }
 
 /// How scans are spread over the lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lanes {
     /// A scan that is predicted to take longer goes to the slow lane. Default: 10.
     pub slow_predicted_ms_min: u64,
@@ -47,6 +44,23 @@ impl Lanes {
         let slow = probes > 0 || cost.time > Duration::from_millis(self.slow_predicted_ms_min);
         if slow { Lane::Slow } else { Lane::Fast }
     }
+
+    /// The fewest records that make a scan without probes slow.
+    pub fn slow_records_min(&self) -> u64 {
+        let is_slow = |records| {
+            let cost = predict(Expected { records, probes: 0 });
+            self.choose(cost, 0) == Lane::Slow
+        };
+        let (mut fast, mut slow) = (0, u64::MAX);
+        if is_slow(fast) {
+            return fast;
+        }
+        while 1 < slow - fast {
+            let middle = fast + (slow - fast) / 2;
+            *if is_slow(middle) { &mut slow } else { &mut fast } = middle;
+        }
+        slow
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +75,18 @@ mod tests {
     fn slow_above_ten_milliseconds() {
         assert_eq!(lane(Expected { records: 1_996, ..Expected::default() }), Lane::Fast);
         assert_eq!(lane(Expected { records: 1_997, ..Expected::default() }), Lane::Slow);
+    }
+
+    #[test]
+    fn the_fewest_records_of_a_slow_scan_are_found() {
+        for slow_predicted_ms_min in [0, 1, 10, 3_600_000] {
+            let lanes = Lanes { slow_predicted_ms_min };
+            let records = lanes.slow_records_min();
+            let of = |records| lanes.choose(predict(Expected { records, probes: 0 }), 0);
+            assert_eq!(of(records), Lane::Slow);
+            assert!(records == 0 || of(records - 1) == Lane::Fast);
+        }
+        assert_eq!(Lanes::default().slow_records_min(), 1_997);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub enum UnknownReason {
     Lacks(Facet),
     /// The snapshot holds only some of the records.
     Partial,
-    /// An alias leads to a name that no zone of the fleet contains.
+    /// An alias leads to a name that no zone of the fleet contains, or an ancestor is such a name.
     LeavesFleet,
     /// The check itself failed.
     Panicked,

@@ -15,6 +15,7 @@ use timely::dataflow::operators::core::OkErr;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use super::backoff::Backoff;
 use super::emit::{Held, Output, emit};
@@ -80,8 +81,11 @@ pub fn load<'s>(
             loop {
                 while let Some(batch) = next_batch(&mut waiting, flying_weight, limits) {
                     flying_weight += weight(&batch);
-                    let assets = batch.iter().map(|waiting| waiting.event.asset).collect();
-                    flights.launch(batch, query(Arc::clone(&store), checks, assets));
+                    let assets: Vec<AssetId> =
+                        batch.iter().map(|waiting| waiting.event.asset).collect();
+                    let span = tracing::info_span!("load", %lane, assets = assets.len());
+                    let query = query(Arc::clone(&store), checks, assets).instrument(span);
+                    flights.launch(batch, query);
                 }
                 let Some((batch, snapshots)) = flights.land() else { break };
                 flying_weight -= weight(&batch);

@@ -19,20 +19,26 @@ use timely::scheduling::Activator;
 
 use super::alarm::Alarm;
 use super::emit::Output;
+use super::feed::Feed;
 use crate::clock::Clock;
-use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket};
+use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket, UnixTime};
 use crate::schedule::Dispatcher;
+
+/// How often the feed is told how the run goes.
+const REPORT: Duration = Duration::from_millis(200);
 
 /// What the source shares with the rest of its worker.
 #[expect(missing_debug_implementations, reason = "activators have none")]
 pub struct Source {
     pub dispatcher: RefCell<Dispatcher>,
+    feed: Feed,
     activator: OnceCell<Activator>,
 }
 
 impl Source {
-    pub fn new(dispatcher: Dispatcher) -> Rc<Source> {
-        Rc::new(Source { dispatcher: RefCell::new(dispatcher), activator: OnceCell::new() })
+    pub fn new(dispatcher: Dispatcher, feed: Feed) -> Rc<Source> {
+        let (dispatcher, activator) = (RefCell::new(dispatcher), OnceCell::new());
+        Rc::new(Source { dispatcher, feed, activator })
     }
 
     /// Schedules the operator, to see what has changed in the dispatcher.
@@ -56,8 +62,10 @@ pub fn schedule<'s>(
     acks: PerLane<StreamVec<'s, Epoch, Ticket>>,
 ) -> StreamVec<'s, Epoch, (Ticket, ScanEvent)> {
     let mut builder = OperatorBuilder::new("Schedule".to_owned(), scope);
-    let activator = scope.activator_for(builder.operator_info().address);
+    let address = builder.operator_info().address;
+    let activator = scope.activator_for(address.clone());
     if let Some(source) = &source {
+        source.feed.wake(scope.worker().sync_activator_for(address.to_vec()));
         let _ = source.activator.set(activator.clone());
     }
     // The output is made first: it would be connected to any input that exists already.
@@ -72,6 +80,7 @@ pub fn schedule<'s>(
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop().filter(|_| source.is_some());
         let mut alarm = Alarm::new(activator);
+        let mut reported_at: Option<UnixTime> = None;
         move |_frontiers| {
             let Some(source) = source.as_ref() else {
                 for acks in &mut acks {
@@ -81,6 +90,7 @@ pub fn schedule<'s>(
             };
             let now = clock.now();
             let mut dispatcher = source.dispatcher.borrow_mut();
+            source.feed.deliver(&mut dispatcher, now);
             for acks in &mut acks {
                 acks.for_each(|_, tickets| {
                     tickets.drain(..).for_each(|ticket| dispatcher.release(&ticket, now));
@@ -99,7 +109,12 @@ pub fn schedule<'s>(
                 let next = waits.filter(|wait| !wait.is_zero()).min();
                 alarm.ring_within(next.map_or(epoch, |wait| wait.min(epoch)), now);
             }
-            if dispatcher.is_over() {
+            let is_over = dispatcher.is_over();
+            if is_over || reported_at.is_none_or(|at| REPORT <= now.since(at)) {
+                source.feed.report(dispatcher.progress(now));
+                reported_at = Some(now);
+            }
+            if is_over {
                 capability = None;
             }
         }

@@ -12,6 +12,7 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use super::alarm::Alarm;
 use super::backoff::Backoff;
@@ -65,10 +66,11 @@ pub fn write<'s>(
                     && queue.is_ripe(limits, now, |epoch| !frontiers[0].less_equal(epoch))
                 {
                     let (outcomes, batch) = queue.take(limits.outcomes_max);
-                    flights.launch(batch, flush(Arc::clone(&sink), outcomes));
+                    let span = tracing::info_span!("flush", %lane, outcomes = outcomes.len());
+                    flights.launch(batch, flush(Arc::clone(&sink), outcomes).instrument(span));
                 }
                 let Some((batch, flushed)) = flights.land() else { break };
-                tracing::debug!(%lane, outcomes = flushed.len(), "flushed");
+                tracing::debug!(%lane, outcomes = flushed.len(), "durable");
                 for Flying { asset, held, ticket } in batch {
                     queue.landed(asset);
                     done.push((held, ticket));

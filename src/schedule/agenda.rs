@@ -23,6 +23,14 @@ pub struct Listed {
     pub records: u64,
 }
 
+/// What has become of an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssetChange {
+    /// It is new, or has another plan.
+    Listed(Listed),
+    Removed(AssetId),
+}
+
 /// Every asset that is not under way, in the order of its due time.
 #[derive(Debug)]
 pub struct Agenda {
@@ -71,7 +79,7 @@ impl Agenda {
         let expected = Expected { records: listed.records, probes: 0 };
         let cost = predict(expected);
         let lane = self.lanes.choose(cost, expected.probes);
-        let key = Key { due, hash: listed.asset.route(), asset: listed.asset };
+        let key = Key { due, hash: shuffle(listed.asset), asset: listed.asset };
         *self.assets_by_plan.entry(listed.plan.clone()).or_default() += 1;
         self.waiting[lane].insert(key);
         self.entries.insert(listed.asset, Entry { plan: listed.plan.clone(), cost, lane, key });
@@ -153,11 +161,21 @@ impl Agenda {
         Lane::ALL.map(due).into_iter().sum()
     }
 
+    /// How many waiting assets were never scanned.
+    pub fn never_scanned(&self) -> usize {
+        self.due(UnixTime::from_micros(0))
+    }
+
     /// Scans a second that keep every promise in the long run: the sum of count / cadence.
     pub fn nominal_per_second(&self) -> f64 {
         let plans = self.assets_by_plan.iter();
         plans.map(|(plan, count)| *count as f64 / self.cadences.of(plan).as_secs_f64()).sum()
     }
+}
+
+/// Not the order of [`AssetId::route`], in which imports write rows.
+fn shuffle(asset: AssetId) -> u64 {
+    asset.route().wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes()
 }
 
 fn due(asset: AssetId, scheduled_at: UnixTime, cadence: Duration) -> UnixTime {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::{Agenda, Listed, Rate, TokenBucket};
+use super::{Agenda, AssetChange, Rate, TokenBucket};
 use crate::model::{
     Asked, AssetId, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
@@ -70,6 +70,22 @@ pub struct Stats {
     pub latency_us: Histogram<u64>,
 }
 
+/// How a run goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    pub assets: usize,
+    /// Of the assets that wait.
+    pub never_scanned: usize,
+    /// Waiting assets whose scan is due.
+    pub due: usize,
+    /// Scans that are out.
+    pub out: usize,
+    pub weight_out: PerLane<u64>,
+    pub returned: PerLane<u64>,
+    /// None: credits alone hold back.
+    pub per_second_max: Option<f64>,
+}
+
 impl Dispatcher {
     /// # Panics
     /// If a rate is not positive: the configuration is checked before.
@@ -97,17 +113,21 @@ impl Dispatcher {
         dispatcher
     }
 
-    /// An asset is new or has changed. One that is under way is counted from that scan.
-    pub fn insert(&mut self, listed: &Listed, now: UnixTime) {
-        self.agenda.insert(listed);
-        if self.open.values().any(|open| open.asset == listed.asset) {
-            self.agenda.take(listed.asset);
+    /// Follows the fleet. An asset that is under way is counted from that scan; with an end in
+    /// sight nothing is added.
+    pub fn apply(&mut self, change: &AssetChange, now: UnixTime) {
+        if self.draining || self.settings.ending != Ending::Drained {
+            return;
         }
-        self.pace(now);
-    }
-
-    pub fn remove(&mut self, asset: AssetId, now: UnixTime) {
-        self.agenda.remove(asset);
+        match change {
+            AssetChange::Listed(listed) => {
+                self.agenda.insert(listed);
+                if self.open.values().any(|open| open.asset == listed.asset) {
+                    self.agenda.take(listed.asset);
+                }
+            }
+            AssetChange::Removed(asset) => self.agenda.remove(*asset),
+        }
         self.pace(now);
     }
 
@@ -216,17 +236,20 @@ impl Dispatcher {
         self.open.len()
     }
 
-    /// Weight of the scans of a lane that are out.
-    pub fn weight_out(&self, lane: Lane) -> u64 {
-        self.taken[lane]
-    }
-
-    pub fn agenda(&self) -> &Agenda {
-        &self.agenda
-    }
-
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    pub fn progress(&self, now: UnixTime) -> Progress {
+        Progress {
+            assets: self.agenda.len(),
+            never_scanned: self.agenda.never_scanned(),
+            due: self.agenda.due(now),
+            out: self.open.len(),
+            weight_out: self.taken,
+            returned: self.stats.returned,
+            per_second_max: self.per_second_max(),
+        }
     }
 }
 
@@ -234,7 +257,7 @@ impl Dispatcher {
 mod tests {
     use super::*;
     use crate::lanes::Lanes;
-    use crate::schedule::Cadences;
+    use crate::schedule::{Cadences, Listed};
 
     const DAY: Duration = Duration::from_secs(86_400);
     const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
@@ -287,6 +310,25 @@ mod tests {
         let (_, second) = dispatcher.next(Lane::Fast, NOON + DAY).expect("it is due");
         assert_eq!((first.sequence.0, second.sequence.0), ((7 << 40) + 1, (7 << 40) + 2));
         assert_eq!(dispatcher.stats().latency_us.max() / 10_000, 300);
+    }
+
+    #[test]
+    fn follows_the_fleet_and_leaves_alone_what_is_under_way() {
+        let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1, None), (1, None)]);
+        let (ticket, event) = dispatcher.next(Lane::Fast, NOON).expect("it is due");
+        let listed = |asset| {
+            let (plan, scheduled_at) = ("free".to_owned(), None);
+            AssetChange::Listed(Listed { asset, plan, scheduled_at, records: 1 })
+        };
+        let other = AssetId(3 - event.asset.0);
+        for change in [listed(event.asset), listed(AssetId(3)), AssetChange::Removed(other)] {
+            dispatcher.apply(&change, NOON);
+        }
+        let out: Vec<i64> = emit(&mut dispatcher, NOON).into_iter().map(|(_, a)| a).collect();
+        assert_eq!(out, [3], "not the one under way, not the removed one");
+        dispatcher.release(&ticket, NOON);
+        assert!(emit(&mut dispatcher, NOON + 6 * DAY).is_empty(), "it is of plan free now");
+        assert_eq!(emit(&mut dispatcher, NOON + 7 * DAY).len(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod cadence;
 mod dispatcher;
 mod rate;
 
-pub use agenda::{Agenda, Listed};
+pub use agenda::{Agenda, AssetChange, Listed};
 pub use cadence::Cadences;
-pub use dispatcher::{Dispatcher, Ending, Settings, Stats};
+pub use dispatcher::{Dispatcher, Ending, Progress, Settings, Stats};
 pub use rate::{Rate, TokenBucket};

@@ -3,7 +3,7 @@
 //! To add a sink: an entry in [`candidates`]. It has to start empty each time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use scanflow::model::{
@@ -12,33 +12,49 @@ use scanflow::model::{
 };
 use scanflow::sinks::memory::{InsightEvent, Memory};
 use scanflow::sinks::{Flushed, InsightKey, Sink};
+use tokio::runtime::Runtime;
 
 mod contract;
 mod histories;
+mod overlap;
+mod postgres;
 
-/// A sink, and how to look into it.
+/// Connections stay usable only on the runtime that opened them.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().expect("a runtime")
+});
+
+/// A sink, and how to look into it. Assets are numbered from 1 to [`ASSETS_MAX`].
 struct Candidate {
     name: &'static str,
-    sink: Arc<dyn Sink>,
+    flush: Box<dyn Fn(&[Outcome]) -> Vec<Flushed>>,
     open: Box<dyn Fn() -> BTreeMap<InsightKey, Finding>>,
     history: Box<dyn Fn() -> Vec<InsightEvent>>,
 }
 
+const ASSETS_MAX: i64 = 9;
+
 fn candidates() -> Vec<Candidate> {
+    vec![memory(), postgres::candidate()]
+}
+
+fn memory() -> Candidate {
     let memory = Memory::default();
     let (open, history) = (memory.clone(), memory.clone());
-    vec![Candidate {
+    Candidate {
         name: "memory",
-        sink: Arc::new(memory),
+        flush: Box::new(move |outcomes| {
+            RUNTIME.block_on(memory.flush(outcomes)).expect("memory does not fail")
+        }),
         open: Box::new(move || open.open()),
         history: Box::new(move || history.history()),
-    }]
+    }
 }
 
 impl Candidate {
     fn flush(&self, outcomes: &[Outcome]) -> Vec<Flushed> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(self.sink.flush(outcomes)).expect("a working sink")
+        (self.flush)(outcomes)
     }
 
     /// `check subject` of each open finding, over all assets.

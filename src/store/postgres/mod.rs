@@ -3,7 +3,17 @@
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 
+pub mod export;
 pub mod import;
+pub mod insights;
+pub mod status;
+
+mod fleet;
+mod lease;
+mod snapshots;
+
+pub use fleet::{Mark, changes_since, follow, list};
+pub use lease::{Lease, Lost, Taken, keep};
 
 /// Connections to one Postgres. Cloned freely; all clones share them.
 #[derive(Clone, Debug)]
@@ -22,6 +32,35 @@ pub enum DatabaseError {
     Connect(#[from] deadpool_postgres::PoolError),
     #[error("a statement failed")]
     Statement(#[from] tokio_postgres::Error),
+}
+
+impl DatabaseError {
+    /// Whether the same statement may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            DatabaseError::Statement(err) => err.code().is_none_or(|code| {
+                matches!(code.code().get(..2), Some("08" | "40" | "53" | "55" | "57" | "58"))
+            }),
+            DatabaseError::Connect(_) => true,
+            DatabaseError::Url(_) | DatabaseError::Pool(_) => false,
+        }
+    }
+
+    /// What Postgres said, or the error itself.
+    pub fn message(&self) -> String {
+        match self {
+            DatabaseError::Statement(err) => {
+                err.as_db_error().map_or_else(|| err.to_string(), |err| err.message().to_owned())
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Empty if the error is not one of a statement.
+    pub fn sqlstate(&self) -> String {
+        let DatabaseError::Statement(err) = self else { return String::new() };
+        err.code().map(|code| code.code().to_owned()).unwrap_or_default()
+    }
 }
 
 impl Database {

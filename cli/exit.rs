@@ -1,0 +1,78 @@
+//! What the process says with its exit code, so that a supervisor can tell "try again" from "never".
+
+use std::process::ExitCode;
+
+use scanflow::config::ConfigError;
+use scanflow::store::postgres::DatabaseError;
+
+/// Shown by `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, also after a drain
+  1    failed while running
+  2    wrong usage
+  3    insights at or above --fail-on
+  65   bad input data
+  69   something that is needed is missing or cannot be reached, such as the database
+  75   try again later, such as when another process leads
+  78   wrong configuration: names the file, the line and the key
+  101  internal error
+  130  or 143: left at once by a second SIGINT or SIGTERM";
+
+/// A code of the table above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    Findings = 3,
+    BadInput = 65,
+    Unavailable = 69,
+    TryAgain = 75,
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// An error with the code that it ends the process with. Any error turns into one: its code is that
+/// of its kind, or else `Failed`.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) error: anyhow::Error,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Failure {
+        Failure { exit, error: error.into() }
+    }
+
+    /// The user asked for something that there is not.
+    pub(crate) fn usage(message: String) -> Failure {
+        Failure::new(Exit::Usage, anyhow::anyhow!(message))
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        let error = anyhow::Error::new(error);
+        let exit = error.chain().find_map(exit_of).unwrap_or(Exit::Failed);
+        Failure { exit, error }
+    }
+}
+
+fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if cause.is::<ConfigError>() {
+        return Some(Exit::Config);
+    }
+    match cause.downcast_ref()? {
+        DatabaseError::Url(_) => Some(Exit::Config),
+        DatabaseError::Connect(_) => Some(Exit::Unavailable),
+        _ => None,
+    }
+}

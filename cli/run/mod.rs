@@ -1,0 +1,132 @@
+//! `scanflow run`: scans what is due, for ever or once.
+
+use std::time::Duration;
+
+use scanflow::checks;
+use scanflow::clock::Clock;
+use scanflow::config::Flag;
+use scanflow::operators::Feed;
+use scanflow::panics;
+use scanflow::schedule::{Ending, Rate};
+use scanflow::stop::Stop;
+use scanflow_dataflows::{Lead, LeadError, Led, lead};
+
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+
+mod live;
+
+/// Scan what is due and keep every insight fresh, until a signal or an end
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// Scan every asset exactly once, due or not, and leave
+    #[arg(long)]
+    once: bool,
+
+    /// With --once: only what is due
+    #[arg(long, requires = "once")]
+    due: bool,
+
+    /// Scans a second: auto keeps the promises of all plans, max is held back by credits only
+    /// [default: auto; max with --once]
+    #[arg(long, value_name = "auto|max|N")]
+    rate: Option<String>,
+
+    /// Threads that judge [default: 2]
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+}
+
+impl Run {
+    /// The settings that flags of this command stand for.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let mut flags = Vec::new();
+        if let Some(rate) = &self.rate {
+            flags.push(Flag { name: "--rate", key: "schedule.rate", value: rate.clone() });
+        }
+        if let Some(workers) = self.workers {
+            flags.push(Flag { name: "--workers", key: "run.workers", value: workers.to_string() });
+        }
+        flags
+    }
+
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        panics::exit_on_worker_panic(panics::exit_now);
+        let workers = context.config.run.workers;
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(workers.div_ceil(2)).enable_all().build()?;
+        let stop = Stop::default();
+        stop.on_signals(runtime.handle())?;
+        runtime.block_on(self.lead(context, stop))
+    }
+
+    async fn lead(&self, context: &Context, stop: Stop) -> Result<Exit, Failure> {
+        let config = &context.config;
+        let connections = context.connections().await?;
+        let clock = Clock::system();
+        let feed = Feed::default();
+        let (ending, rate) = (self.ending(), self.rate(config.schedule.rate));
+        let watching = live::watch(feed.clone(), connections.control.clone(), clock.clone());
+        let leading = lead(
+            &connections,
+            timely::Config::process(config.run.workers),
+            &clock,
+            Lead {
+                config: config.job(),
+                checks: checks::ALL,
+                cadences: config.cadences(),
+                rate,
+                buffer: config.schedule.buffer,
+                ending,
+                lease_ttl: config.schedule.lease_ttl,
+                feed,
+                stop,
+            },
+        );
+        let started = clock.now();
+        let led = tokio::select! {
+            led = leading => led,
+            never = watching => match never {},
+        };
+        let led = led.map_err(|err| match err {
+            LeadError::Held { .. } => Failure::new(Exit::TryAgain, err),
+            other => Failure::from(other),
+        })?;
+        context.note(&summary(&led, clock.now().since(started)));
+        Ok(if led.lost.is_some() { Exit::TryAgain } else { Exit::Done })
+    }
+
+    fn ending(&self) -> Ending {
+        match (self.once, self.due) {
+            (false, _) => Ending::Drained,
+            (true, false) => Ending::Once,
+            (true, true) => Ending::OnceDue,
+        }
+    }
+
+    fn rate(&self, configured: Rate) -> Rate {
+        let unasked = self.rate.is_none() && configured == Rate::Auto;
+        if self.once && unasked { Rate::Max } else { configured }
+    }
+}
+
+fn summary(led: &Led, took: Duration) -> String {
+    let stats = &led.summary.stats;
+    let scans = stats.returned.fast + stats.returned.slow;
+    let seconds = took.as_secs_f64();
+    let (fast, slow) = (led.rows.fast, led.rows.slow);
+    let mut text = format!(
+        "{scans} scans in {seconds:.1} s ({:.0}/s); insights: {} opened, {} changed, {} resolved, \
+         {} reopened",
+        scans as f64 / seconds,
+        fast.opened + slow.opened,
+        fast.changed + slow.changed,
+        fast.resolved + slow.resolved,
+        fast.reopened + slow.reopened,
+    );
+    if led.summary.open_tickets != 0 {
+        let open = led.summary.open_tickets;
+        text += &format!("; {open} scans were given up and are still due");
+    }
+    text
+}

@@ -1,0 +1,139 @@
+//! `scanflow status`.
+
+use std::io::Write;
+
+use scanflow::model::Severity;
+use scanflow::schedule::Rate;
+use scanflow::store::postgres::status::{self, Freshness, Leader};
+use serde_json::{Value, json};
+
+use crate::cell;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::stdout::Stdout;
+
+/// Show how fresh the fleet is and what is open
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// json is one object
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+impl Status {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let (cadences, lanes) = (context.config.cadences(), context.config.lanes.lanes());
+        context.block_on(async {
+            let database = context.database().await?;
+            let status = status::status(&database, &cadences, &lanes).await?;
+            let mut out = Stdout::lock();
+            match self.output {
+                Output::Json => writeln!(out, "{}", json(context, &status))?,
+                Output::Table => print(&mut out, context, &status)?,
+            }
+            out.flush()?;
+            Ok(Exit::Done)
+        })
+    }
+}
+
+/// Scans a second that `run` aims at; None: as fast as credits allow.
+fn target_per_second(context: &Context, status: &status::Status) -> Option<f64> {
+    let schedule = &context.config.schedule;
+    match schedule.rate {
+        Rate::Auto => Some(schedule.buffer * status.nominal_per_second().max(1.0)),
+        Rate::Max => None,
+        Rate::PerSecond(rate) => Some(rate),
+    }
+}
+
+fn open(status: &status::Status, severity: Severity) -> i64 {
+    let of = status.open.iter().filter(|(of, _)| *of == severity);
+    of.map(|(_, count)| count).sum()
+}
+
+fn json(context: &Context, status: &status::Status) -> Value {
+    let plan = |plan: &Freshness| {
+        json!({
+            "plan": plan.plan,
+            "cadence_seconds": plan.cadence.as_secs_f64(),
+            "assets": plan.assets,
+            "scanned": plan.scanned,
+            "overdue": plan.overdue,
+            "oldest_age_seconds": plan.oldest_age.map(|age| age.as_secs_f64()),
+        })
+    };
+    let lease = |lease: &Leader| {
+        json!({
+            "name": lease.name,
+            "holder": lease.holder,
+            "expires_at": cell::rfc3339(lease.expires_at),
+            "live": lease.is_live,
+        })
+    };
+    let open = Severity::ALL.map(|severity| (severity.name(), open(status, severity).into()));
+    json!({
+        "v": 1,
+        "at": cell::rfc3339(status.at),
+        "plans": status.plans.iter().map(plan).collect::<Vec<_>>(),
+        "insights_open": Value::Object(open.map(|(name, count)| (name.to_owned(), count)).into_iter().collect()),
+        "lanes": { "fast": status.lanes.fast, "slow": status.lanes.slow },
+        "rates": {
+            "nominal_per_second": status.nominal_per_second(),
+            "target_per_second": target_per_second(context, status),
+        },
+        "last_completed_at": status.last_completed_at.map(cell::rfc3339),
+        "leases": status.leases.iter().map(lease).collect::<Vec<_>>(),
+        "dead_letters": status.dead_letters,
+    })
+}
+
+fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::io::Result<()> {
+    let header = ["plan", "cadence", "assets", "scanned", "overdue", "oldest"];
+    let mut table = cell::table(&header, context.has_color());
+    for plan in &status.plans {
+        table.add_row([
+            cell::shown(&plan.plan),
+            cell::length(plan.cadence),
+            plan.assets.to_string(),
+            plan.scanned.to_string(),
+            plan.overdue.to_string(),
+            plan.oldest_age.map_or_else(|| "never".to_owned(), cell::length),
+        ]);
+    }
+    writeln!(out, "{}\n", table.trim_fmt())?;
+
+    let open = Severity::ALL.iter().rev().map(|of| format!("{} {of}", open(status, *of)));
+    writeln!(out, "open insights   {}", open.collect::<Vec<_>>().join(", "))?;
+    let (fast, slow) = (status.lanes.fast, status.lanes.slow);
+    writeln!(out, "lanes           {fast} fast, {slow} slow, as predicted")?;
+    let target = target_per_second(context, status).map_or_else(
+        || "as fast as credits allow".to_owned(),
+        |rate| format!("{rate:.2} aimed at"),
+    );
+    let nominal = status.nominal_per_second();
+    writeln!(out, "scans a second  {nominal:.2} needed, {target}")?;
+    let last = status.last_completed_at.map_or_else(
+        || "none".to_owned(),
+        |at| format!("{} ago, {}", cell::length(status.at.since(at)), cell::time(at)),
+    );
+    writeln!(out, "last scan       {last}")?;
+    for Leader { name, holder, expires_at, is_live } in &status.leases {
+        let (name, holder) = (cell::shown(name), cell::shown(holder));
+        let state = if *is_live { "until" } else { "expired" };
+        writeln!(out, "lease           {name}: {holder}, {state} {}", cell::time(*expires_at))?;
+    }
+    if status.leases.iter().all(|lease| !lease.is_live) {
+        writeln!(out, "                nobody leads: is `scanflow run` running?")?;
+    }
+    if status.dead_letters != 0 {
+        writeln!(out, "dead letters    {} outcomes that cannot be stored", status.dead_letters)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! What the process does that leads: it takes the lease, reads the fleet, runs the graphs over it,
+//! and follows what changes meanwhile.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use scanflow::checks::Checks;
+use scanflow::clock::Clock;
+use scanflow::config::JobConfig;
+use scanflow::model::PerLane;
+use scanflow::operators::Feed;
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
+use scanflow::sinks::Sink;
+use scanflow::sinks::postgres::{Postgres, Rows};
+use scanflow::stop::Stop;
+use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{HOME, Job, JobError, Summary, run};
+
+/// How often changes of the fleet are read.
+const FOLLOW: Duration = Duration::from_secs(1);
+/// Partitions of the history that exist ahead of time.
+const HISTORY_MONTHS: i32 = 3;
+
+/// Connections that wait for nobody else's: a lane that is stuck holds its own.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    pub lane: PerLane<Database>,
+    /// For the lease, the fleet and those who watch.
+    pub control: Database,
+}
+
+/// What a leader is told.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "activators have none")]
+pub struct Lead {
+    pub config: JobConfig,
+    pub checks: Checks,
+    pub cadences: Cadences,
+    pub rate: Rate,
+    pub buffer: f64,
+    pub ending: Ending,
+    pub lease_ttl: Duration,
+    pub feed: Feed,
+    pub stop: Stop,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Led {
+    pub summary: Summary,
+    pub rows: PerLane<Rows>,
+    /// Some: the run was ended early, since another process may lead.
+    pub lost: Option<Lost>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LeadError {
+    #[error("another scanflow schedules this fleet: {holder}")]
+    Held { holder: String },
+    #[error("the database failed before the run began")]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Job(#[from] JobError),
+    #[error("the workers could not be waited for")]
+    Joined(#[from] tokio::task::JoinError),
+}
+
+/// Runs until the [`Ending`], a requested stop, or the loss of the lease.
+pub async fn lead(
+    connections: &Connections,
+    workers: timely::Config,
+    clock: &Clock,
+    lead: Lead,
+) -> Result<Led, LeadError> {
+    let database = &connections.control;
+    let lease = match Lease::take(database, clock, lead.lease_ttl).await? {
+        Taken::Lease(lease) => lease,
+        Taken::Held { holder } => return Err(LeadError::Held { holder }),
+    };
+    let sinks = PerLane::from_fn(|lane| {
+        Arc::new(Postgres::new(connections.lane[lane].clone(), clock.clone()))
+    });
+    let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
+    // Its time is over soon in any case: an error here changes nothing.
+    if let Err(err) = lease.release(database).await {
+        tracing::warn!(error = &err as &dyn std::error::Error, "could not release the lease");
+    }
+    let (summary, lost) = led?;
+    let rows = PerLane { fast: sinks.fast.rows(), slow: sinks.slow.rows() };
+    Ok(Led { summary, rows, lost })
+}
+
+async fn lead_under(
+    lease: &Lease,
+    sinks: &PerLane<Arc<Postgres>>,
+    connections: &Connections,
+    workers: timely::Config,
+    clock: &Clock,
+    lead: Lead,
+) -> Result<(Summary, Option<Lost>), LeadError> {
+    let database = &connections.control;
+    let keeping = AbortOnDropHandle::new({
+        let (lease, database, clock) = (lease.clone(), database.clone(), clock.clone());
+        let stop = lead.stop.clone();
+        tokio::spawn(async move {
+            let lost = postgres::keep(lease, &database, &clock).await;
+            tracing::error!(?lost, "the lease is lost: stopping");
+            stop.request();
+            lost
+        })
+    });
+    ensure_history(database, clock).await?;
+    let (fleet, mark) = postgres::list(database).await?;
+    let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
+    fleet.iter().for_each(|listed| agenda.insert(listed));
+    drop(fleet);
+    let settings = Settings {
+        owner: HOME as u64,
+        credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),
+        ending: lead.ending,
+        rate: lead.rate,
+        buffer: lead.buffer,
+        sequence_start: lease.sequence_start(),
+    };
+    let dispatcher = Dispatcher::new(settings, agenda, clock.now());
+    let _following = AbortOnDropHandle::new({
+        let (database, feed) = (database.clone(), lead.feed.clone());
+        tokio::spawn(async move {
+            postgres::follow(&database, mark, FOLLOW, |changes| feed.tell(changes)).await
+        })
+    });
+    let job = Job {
+        config: lead.config,
+        stores: PerLane::from_fn(|lane| Arc::new(connections.lane[lane].clone()) as Arc<_>),
+        sinks: PerLane::from_fn(|lane| Arc::clone(&sinks[lane]) as Arc<dyn Sink>),
+        checks: lead.checks,
+        dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
+        feed: lead.feed,
+        stop: lead.stop,
+    };
+    let (runtime, clock) = (Handle::current(), clock.clone());
+    let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;
+    let lost = if keeping.is_finished() { keeping.await.ok() } else { None };
+    Ok((summary??, lost))
+}
+
+async fn ensure_history(database: &Database, clock: &Clock) -> Result<(), DatabaseError> {
+    let client = database.client().await?;
+    let now = SystemTime::from(clock.now());
+    client.query_one("select ensure_history_partitions($1, $2)", &[&now, &HISTORY_MONTHS]).await?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! How single values are written: secrets, rates, and lengths that may be off.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::schedule::Rate;
+
+/// A text that is never shown: `Debug` and serialisation print asterisks.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+const HIDDEN: &str = "********";
+
+impl Secret {
+    pub fn new(secret: impl Into<String>) -> Secret {
+        Secret(secret.into())
+    }
+
+    /// The text itself, for the one who needs it to connect.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
+
+/// `"auto"`, `"max"` or scans a second.
+pub(super) mod rate {
+    use serde::{Deserializer, de};
+
+    use super::{Deserialize, Rate, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Word(String),
+        PerSecond(f64),
+    }
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        rate: &Rate,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match rate {
+            Rate::Auto => serializer.serialize_str("auto"),
+            Rate::Max => serializer.serialize_str("max"),
+            Rate::PerSecond(rate) => serializer.serialize_f64(*rate),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Rate, D::Error> {
+        let expected = || de::Error::custom("is \"auto\", \"max\" or scans a second");
+        match Written::deserialize(deserializer).map_err(|_| expected())? {
+            Written::Word(word) if word == "auto" => Ok(Rate::Auto),
+            Written::Word(word) if word == "max" => Ok(Rate::Max),
+            Written::Word(_) => Err(expected()),
+            Written::PerSecond(rate) => Ok(Rate::PerSecond(rate)),
+        }
+    }
+}
+
+/// A length such as `"100ms"`, or `"off"`.
+pub(super) mod length_or_off {
+    use std::time::Duration;
+
+    use serde::{Deserializer, de};
+
+    use super::{Deserialize, Serializer};
+
+    const OFF: &str = "off";
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        length: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match length {
+            Some(length) => humantime_serde::serialize(length, serializer),
+            None => serializer.serialize_str(OFF),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        if word == OFF {
+            return Ok(None);
+        }
+        let length = humantime::parse_duration(&word);
+        length.map(Some).map_err(|_| de::Error::custom("is a length such as \"100ms\", or \"off\""))
+    }
+}

@@ -1,0 +1,55 @@
+//! What the source and the rest of the process tell each other while it runs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use timely::scheduling::SyncActivator;
+
+use crate::model::UnixTime;
+use crate::schedule::{AssetChange, Dispatcher, Progress};
+
+/// News of the fleet on their way in, and the progress of the run on its way out. Cloned freely;
+/// all clones are one feed.
+#[derive(Clone, Default)]
+#[expect(missing_debug_implementations, reason = "activators have none")]
+pub struct Feed(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    changes: Vec<AssetChange>,
+    progress: Option<Progress>,
+    source: Option<SyncActivator>,
+}
+
+impl Feed {
+    /// Tells the source what has become of assets.
+    pub fn tell(&self, changes: Vec<AssetChange>) {
+        let mut state = self.state();
+        state.changes.extend(changes);
+        if let Some(source) = &state.source {
+            let _ = source.activate(); // an error means that its worker is gone already
+        }
+    }
+
+    /// How the run went when the source last said so; None before it began.
+    pub fn progress(&self) -> Option<Progress> {
+        self.state().progress.clone()
+    }
+
+    pub(super) fn wake(&self, source: SyncActivator) {
+        self.state().source = Some(source);
+    }
+
+    pub(super) fn deliver(&self, dispatcher: &mut Dispatcher, now: UnixTime) {
+        for change in std::mem::take(&mut self.state().changes) {
+            dispatcher.apply(&change, now);
+        }
+    }
+
+    pub(super) fn report(&self, progress: Progress) {
+        self.state().progress = Some(progress);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,53 @@
+//! The small number that stands for a check's id in tables.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio_postgres::Client;
+
+use crate::model::{CheckId, Outcome};
+use crate::store::postgres::DatabaseError;
+
+/// Numbers as they were met. A check that Postgres does not know gets one.
+#[derive(Debug, Default)]
+pub(super) struct CheckNumbers(RwLock<Arc<HashMap<CheckId, i16>>>);
+
+/// Adds what is missing without drawing an identity for what is not; then all that was asked for.
+const REGISTER: &str = "insert into checks (name)
+    select asked.name from unnest($1::text[]) as asked(name)
+     where not exists (select from checks c where c.name = asked.name)
+     order by asked.name
+    on conflict do nothing";
+const NUMBERS: &str = "select name, id from checks where name = any($1)";
+
+impl CheckNumbers {
+    /// The numbers of every check that the outcomes completed or found something by.
+    pub(super) async fn of(
+        &self,
+        client: &Client,
+        outcomes: &[&Outcome],
+    ) -> Result<Arc<HashMap<CheckId, i16>>, DatabaseError> {
+        let known = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let unknown: BTreeSet<&str> = outcomes
+            .iter()
+            .flat_map(|outcome| {
+                let found = outcome.findings.keys().map(|(check, _)| check);
+                outcome.scope.checks().chain(found)
+            })
+            .filter(|check| !known.contains_key(*check))
+            .map(CheckId::as_str)
+            .collect();
+        if unknown.is_empty() {
+            return Ok(known);
+        }
+        let names: Vec<&str> = unknown.into_iter().collect();
+        client.execute(REGISTER, &[&names]).await?;
+        let mut known = HashMap::clone(&known);
+        for row in client.query(NUMBERS, &[&names]).await? {
+            known.insert(CheckId::from_name(row.get::<_, String>(0)), row.get(1));
+        }
+        let known = Arc::new(known);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&known);
+        Ok(known)
+    }
+}

@@ -1,0 +1,102 @@
+//! The fleet as the schedule has to know it: all of it at the start, then what changes.
+
+use std::convert::Infallible;
+use std::time::{Duration, SystemTime};
+
+use tokio_postgres::{IsolationLevel, Row};
+
+use super::{Database, DatabaseError};
+use crate::model::{AssetId, UnixTime};
+use crate::schedule::{AssetChange, Listed};
+
+/// Every asset that is not removed; `$1` null for all of them.
+const LISTED: &str = "select z.id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count
+      from zones z join accounts a on a.id = z.account_id
+      left join scan_state s on s.asset_id = z.id
+     where z.removed_at is null and ($1::bigint[] is null or z.id = any($1))
+    union all
+    select a.id, a.plan, s.last_scheduled_at, 0
+      from accounts a left join scan_state s on s.asset_id = a.id
+     where a.removed_at is null and ($1::bigint[] is null or a.id = any($1))";
+
+/// A change counts when no older transaction is still open: ids are drawn before the commit, so
+/// that polling by the greatest id would lose some.
+const CHANGED: &str = "select distinct asset_id from asset_changes
+    where changed_in >= $1::text::xid8 and changed_in < $2::text::xid8";
+
+/// Up to where changes have been read: a transaction id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark(String);
+
+/// Reads the whole fleet, and the mark from which [`changes_since`] goes on.
+pub async fn list(database: &Database) -> Result<(Vec<Listed>, Mark), DatabaseError> {
+    let mut client = database.client().await?;
+    let snapshot = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    let mark = mark(&snapshot.query_one(MARK, &[]).await?);
+    let rows = snapshot.query(LISTED, &[&None::<Vec<i64>>]).await?;
+    snapshot.commit().await?;
+    Ok((rows.iter().map(listed).collect(), mark))
+}
+
+const MARK: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text";
+
+/// What has changed since `since`, and the next mark. A change may come twice.
+pub async fn changes_since(
+    database: &Database,
+    since: &Mark,
+) -> Result<(Vec<AssetChange>, Mark), DatabaseError> {
+    let client = database.client().await?;
+    let next = mark(&client.query_one(MARK, &[]).await?);
+    let rows = client.query(CHANGED, &[&since.0, &next.0]).await?;
+    let mut gone: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    if gone.is_empty() {
+        return Ok((Vec::new(), next));
+    }
+    let rows = client.query(LISTED, &[&Some(&gone)]).await?;
+    let listed: Vec<Listed> = rows.iter().map(listed).collect();
+    gone.retain(|id| listed.iter().all(|listed| listed.asset.0 != *id));
+    let removed = gone.into_iter().map(|id| AssetChange::Removed(AssetId(id)));
+    Ok((listed.into_iter().map(AssetChange::Listed).chain(removed).collect(), next))
+}
+
+fn mark(row: &Row) -> Mark {
+    Mark(row.get(0))
+}
+
+fn listed(row: &Row) -> Listed {
+    let scheduled_at: Option<SystemTime> = row.get(2);
+    Listed {
+        asset: AssetId(row.get(0)),
+        plan: row.get(1),
+        scheduled_at: scheduled_at.map(UnixTime::from),
+        records: row.get::<_, i32>(3).unsigned_abs().into(),
+    }
+}
+
+/// Tells of changes for ever, once in `pause`. A database that cannot be reached delays them.
+pub async fn follow(
+    database: &Database,
+    mut mark: Mark,
+    pause: Duration,
+    tell: impl Fn(Vec<AssetChange>),
+) -> Infallible {
+    loop {
+        tokio::time::sleep(pause).await;
+        match changes_since(database, &mark).await {
+            Ok((changes, next)) => {
+                mark = next;
+                if !changes.is_empty() {
+                    tell(changes);
+                }
+            }
+            Err(err) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "reading changes again");
+            }
+        }
+    }
+}

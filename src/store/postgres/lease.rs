@@ -1,0 +1,163 @@
+//! One scheduler leads. Its token orders the sequences of all schedulers that ever led.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::{Database, DatabaseError};
+use crate::clock::Clock;
+use crate::model::UnixTime;
+
+const NAME: &str = "scheduler";
+
+/// No row comes back while somebody else leads. Who takes over gets the next token.
+const TAKE: &str = "insert into leases as l (name, holder, token, expires_at)
+    values ($1, $2, 1, clock_timestamp() + $3::bigint * interval '1 microsecond')
+    on conflict (name) do update set holder = excluded.holder,
+        token = l.token + (l.holder <> excluded.holder)::int, expires_at = excluded.expires_at
+    where l.holder = excluded.holder or l.expires_at < clock_timestamp()
+    returning token";
+
+const OTHER: &str = "select holder, expires_at::text,
+        greatest(extract(epoch from expires_at - clock_timestamp()) * 1000000, 0)::bigint
+    from leases where name = $1";
+
+const RELEASE: &str = "update leases set expires_at = clock_timestamp() - interval '1 second'
+    where name = $1 and holder = $2";
+
+/// The right to schedule, until its time is over.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    holder: String,
+    token: u64,
+    ttl: Duration,
+    /// By this process's own clock, counted from before the last renewal was sent.
+    valid_until: UnixTime,
+}
+
+/// What came of asking for the lease.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    Lease(Lease),
+    /// A living process leads: it renewed its lease while this one waited.
+    Held {
+        holder: String,
+    },
+}
+
+impl Lease {
+    /// Takes the lease; waits for one whose holder died to run out, which takes at most `ttl`.
+    pub async fn take(
+        database: &Database,
+        clock: &Clock,
+        ttl: Duration,
+    ) -> Result<Taken, DatabaseError> {
+        let client = database.client().await?;
+        let host = std::env::var("HOSTNAME").unwrap_or_default();
+        let holder = format!("{host}:{}:{}", std::process::id(), Uuid::new_v4());
+        let mut seen: Option<(String, String)> = None;
+        loop {
+            if let Some(lease) = take(&client, clock, &holder, ttl).await? {
+                return Ok(Taken::Lease(lease));
+            }
+            let Some(row) = client.query_opt(OTHER, &[&NAME]).await? else { continue };
+            let now: (String, String) = (row.get(0), row.get(1));
+            if seen.as_ref().is_some_and(|seen| *seen != now) {
+                return Ok(Taken::Held { holder: now.0 });
+            }
+            seen = Some(now);
+            let left = Duration::from_micros(row.get::<_, i64>(2).unsigned_abs());
+            let pause = left.clamp(Duration::from_millis(10), ttl / 10);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sequences of this leader's scans lie above this one, and above those of every earlier
+    /// leader.
+    pub fn sequence_start(&self) -> u64 {
+        self.token << 40
+    }
+
+    pub fn valid_until(&self) -> UnixTime {
+        self.valid_until
+    }
+
+    /// How long to wait before the next renewal.
+    pub fn renewal(&self) -> Duration {
+        self.ttl / 3
+    }
+
+    /// Prolongs the lease; false if somebody else has taken it.
+    pub async fn renew(
+        &mut self,
+        database: &Database,
+        clock: &Clock,
+    ) -> Result<bool, DatabaseError> {
+        let client = database.client().await?;
+        let renewed = take(&client, clock, &self.holder, self.ttl).await?;
+        Ok(match renewed {
+            Some(lease) if lease.token == self.token => {
+                self.valid_until = lease.valid_until;
+                true
+            }
+            _ => false,
+        })
+    }
+
+    /// Lets the next process lead at once.
+    pub async fn release(self, database: &Database) -> Result<(), DatabaseError> {
+        let client = database.client().await?;
+        client.execute(RELEASE, &[&NAME, &self.holder]).await?;
+        Ok(())
+    }
+}
+
+async fn take(
+    client: &Client,
+    clock: &Clock,
+    holder: &str,
+    ttl: Duration,
+) -> Result<Option<Lease>, DatabaseError> {
+    let valid_until = clock.now() + ttl;
+    let ttl_us = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
+    let row = client.query_opt(TAKE, &[&NAME, &holder, &ttl_us]).await?;
+    Ok(row.map(|row| Lease {
+        holder: holder.to_owned(),
+        token: row.get::<_, i64>(0).unsigned_abs(),
+        ttl,
+        valid_until,
+    }))
+}
+
+/// Why a process no longer leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Another process took the lease.
+    Taken,
+    /// It could not be renewed in time.
+    RanOut,
+}
+
+/// Renews the lease until that fails for so long that another process may take it; a holder stops
+/// scheduling then. It decides by its own clock: the database may be what cannot be reached.
+pub async fn keep(mut lease: Lease, database: &Database, clock: &Clock) -> Lost {
+    let mut pause = lease.renewal();
+    loop {
+        let left = lease.valid_until.since(clock.now());
+        if left.is_zero() {
+            return Lost::RanOut;
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        let left = lease.valid_until.since(clock.now());
+        pause = match tokio::time::timeout(left, lease.renew(database, clock)).await {
+            Ok(Ok(true)) => lease.renewal(),
+            Ok(Ok(false)) => return Lost::Taken,
+            Ok(Err(err)) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "renewing the lease again");
+                lease.renewal() / 4
+            }
+            Err(_elapsed) => return Lost::RanOut,
+        };
+    }
+}

@@ -1,0 +1,173 @@
+//! Snapshots and references from the inventory in Postgres.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, ToSql};
+
+use super::{Database, DatabaseError};
+use crate::model::{
+    AccountSnapshot, AssetId, ConfigVersion, Record, RecordType, Records, Reference, Snapshot,
+    ZoneSnapshot, ancestors,
+};
+use crate::store::{SnapshotStore, StoreError};
+
+/// One row an asset, with its records as arrays: a row is read in one statement, so version and
+/// records belong together.
+const ZONES: &str = "select z.id, z.config_version, z.name, z.state, z.settings, z.dnssec,
+        z.records_complete, r.names, r.types, r.contents, r.priorities, r.ttls, r.proxied, r.private
+    from zones z
+    cross join lateral (
+        select array_agg(name) as names, array_agg(type) as types,
+               array_agg(content) as contents, array_agg(priority) as priorities,
+               array_agg(ttl) as ttls, array_agg(proxied) as proxied,
+               array_agg(private_routing) as private
+          from records where zone_id = z.id) r
+    where z.id = any($1) and z.removed_at is null";
+
+const ACCOUNTS: &str = "select id, config_version, external_id, name, tags, settings, members
+    from accounts where id = any($1) and removed_at is null";
+
+/// Asked names with each of their ancestors; the active zone with the longest name answers, of
+/// equal ones the oldest.
+const REFERENCES: &str = "with holder as (
+        select distinct on (asked.name) asked.name, z.id, z.records_complete
+          from unnest($1::text[], $2::text[], $3::int[]) as asked(name, ancestor, above)
+          join zones z on z.name = asked.ancestor and z.removed_at is null
+           and coalesce(z.state->>'status', 'active') = 'active'
+         order by asked.name, asked.above, z.id)
+    select h.name, h.records_complete, r.type, r.content, r.priority, r.ttl, r.proxied,
+           r.private_routing
+      from holder h left join records r on r.zone_id = h.id and r.name = h.name";
+
+#[async_trait]
+impl SnapshotStore for Database {
+    async fn load(&self, assets: &[AssetId]) -> Result<BTreeMap<AssetId, Snapshot>, StoreError> {
+        let failed = |source: DatabaseError| StoreError {
+            what: format!("{} snapshots", assets.len()),
+            source: Box::new(source),
+        };
+        let ids: Vec<i64> = assets.iter().map(|asset| asset.0).collect();
+        let rows = async {
+            let client = self.client().await?;
+            let statements =
+                (client.prepare_cached(ZONES).await?, client.prepare_cached(ACCOUNTS).await?);
+            // Sent together: one round trip.
+            let asked: [&(dyn ToSql + Sync); 1] = [&ids];
+            let (zones, accounts) = tokio::try_join!(
+                client.query(&statements.0, &asked),
+                client.query(&statements.1, &asked),
+            )?;
+            let zones = zones.iter().map(zone);
+            zones.chain(accounts.iter().map(account)).collect::<Result<Vec<_>, DatabaseError>>()
+        };
+        let snapshots = rows.await.map_err(failed)?;
+        Ok(snapshots.into_iter().map(|snapshot| (snapshot.asset(), snapshot)).collect())
+    }
+
+    async fn resolve(
+        &self,
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Reference>, StoreError> {
+        let failed = |source: DatabaseError| StoreError {
+            what: format!("what {} names hold", names.len()),
+            source: Box::new(source),
+        };
+        let (mut asked, mut suffixes, mut above) = (Vec::new(), Vec::new(), Vec::new());
+        for name in names {
+            for (steps, ancestor) in (0i32..).zip(ancestors(name)) {
+                asked.push(name.as_str());
+                suffixes.push(ancestor);
+                above.push(steps);
+            }
+        }
+        let query = async {
+            let client = self.client().await?;
+            let statement = client.prepare_cached(REFERENCES).await?;
+            let rows = client.query(&statement, &[&asked, &suffixes, &above]).await?;
+            rows.iter().map(reference).collect::<Result<Vec<_>, DatabaseError>>()
+        };
+        let mut answers = BTreeMap::<String, (bool, Vec<Record>)>::new();
+        for (name, is_complete, record) in query.await.map_err(failed)? {
+            let answer = answers.entry(name).or_insert((is_complete, Vec::new()));
+            answer.1.extend(record);
+        }
+        let answers = answers.into_iter().map(|(name, (is_complete, records))| {
+            (name, Reference { records: records.into_iter().collect(), is_complete })
+        });
+        Ok(answers.collect())
+    }
+}
+
+fn zone(row: &Row) -> Result<Snapshot, DatabaseError> {
+    Ok(Snapshot::Zone(ZoneSnapshot {
+        asset: AssetId(row.try_get(0)?),
+        config_version: ConfigVersion(row.try_get::<_, i64>(1)?.cast_unsigned()),
+        name: row.try_get(2)?,
+        state: row.try_get::<_, Json<_>>(3)?.0,
+        settings: row.try_get::<_, Option<Json<_>>>(4)?.map(|settings| settings.0),
+        dnssec: row.try_get::<_, Option<Json<_>>>(5)?.map(|dnssec| dnssec.0),
+        records_complete: row.try_get(6)?,
+        records: records(row)?,
+        references: BTreeMap::new(),
+    }))
+}
+
+/// The arrays of [`ZONES`], which are null without records.
+fn records(row: &Row) -> Result<Records, DatabaseError> {
+    let names: Option<Vec<String>> = row.try_get(7)?;
+    let types: Option<Vec<&str>> = row.try_get(8)?;
+    let contents: Option<Vec<String>> = row.try_get(9)?;
+    let priorities: Option<Vec<Option<i32>>> = row.try_get(10)?;
+    let ttls: Option<Vec<Option<i64>>> = row.try_get(11)?;
+    let proxied: Option<Vec<Option<bool>>> = row.try_get(12)?;
+    let private: Option<Vec<bool>> = row.try_get(13)?;
+    let (names, types) = (names.unwrap_or_default(), types.unwrap_or_default());
+    let (contents, priorities) = (contents.unwrap_or_default(), priorities.unwrap_or_default());
+    let (ttls, proxied) = (ttls.unwrap_or_default(), proxied.unwrap_or_default());
+    let text = names.into_iter().zip(types).zip(contents);
+    let numbers = priorities.into_iter().zip(ttls);
+    let flags = proxied.into_iter().zip(private.unwrap_or_default());
+    let records = text.zip(numbers).zip(flags).map(
+        |((((name, kind), content), (priority, ttl)), (proxied, private_routing))| Record {
+            name,
+            kind: RecordType::from_name(kind),
+            content,
+            priority: priority.and_then(|priority| u16::try_from(priority).ok()),
+            ttl: ttl.and_then(|ttl| u32::try_from(ttl).ok()),
+            proxied,
+            private_routing,
+        },
+    );
+    Ok(records.collect())
+}
+
+fn account(row: &Row) -> Result<Snapshot, DatabaseError> {
+    Ok(Snapshot::Account(AccountSnapshot {
+        asset: AssetId(row.try_get(0)?),
+        config_version: ConfigVersion(row.try_get::<_, i64>(1)?.cast_unsigned()),
+        external_id: row.try_get(2)?,
+        name: row.try_get(3)?,
+        tags: row.try_get(4)?,
+        settings: row.try_get::<_, Option<Json<_>>>(5)?.map(|settings| settings.0),
+        members: row.try_get::<_, Option<Json<_>>>(6)?.map(|members| members.0),
+    }))
+}
+
+fn reference(row: &Row) -> Result<(String, bool, Option<Record>), DatabaseError> {
+    let name: String = row.try_get(0)?;
+    let record = match row.try_get::<_, Option<&str>>(2)? {
+        None => None,
+        Some(kind) => Some(Record {
+            name: name.clone(),
+            kind: RecordType::from_name(kind),
+            content: row.try_get(3)?,
+            priority: row.try_get::<_, Option<i32>>(4)?.and_then(|p| u16::try_from(p).ok()),
+            ttl: row.try_get::<_, Option<i64>>(5)?.and_then(|ttl| u32::try_from(ttl).ok()),
+            proxied: row.try_get(6)?,
+            private_routing: row.try_get(7)?,
+        }),
+    };
+    Ok((name, row.try_get(1)?, record))
+}

@@ -1,0 +1,150 @@
+//! Reads how fresh the fleet is and what is open.
+
+use std::time::{Duration, SystemTime};
+
+use super::insights::{severity, time};
+use super::{Database, DatabaseError};
+use crate::lanes::Lanes;
+use crate::model::{PerLane, Severity, UnixTime};
+use crate::schedule::Cadences;
+
+/// The fleet at one moment, by the clock of the database.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub at: UnixTime,
+    /// By name.
+    pub plans: Vec<Freshness>,
+    /// Open insights, the worst first.
+    pub open: Vec<(Severity, i64)>,
+    /// Assets by the lane that their next scan is predicted to take.
+    pub lanes: PerLane<i64>,
+    pub last_completed_at: Option<UnixTime>,
+    pub leases: Vec<Leader>,
+    /// Outcomes that could not be stored.
+    pub dead_letters: i64,
+}
+
+/// How well the promise of one plan is kept.
+#[derive(Clone, Debug)]
+pub struct Freshness {
+    pub plan: String,
+    /// That of `free` if the plan has none of its own.
+    pub cadence: Duration,
+    pub assets: i64,
+    /// Assets that were scanned at least once.
+    pub scanned: i64,
+    /// Scanned ones whose last scan is longer ago than the cadence.
+    pub overdue: i64,
+    /// Since the last scan of the asset that was scanned longest ago.
+    pub oldest_age: Option<Duration>,
+}
+
+/// Who leads.
+#[derive(Clone, Debug)]
+pub struct Leader {
+    pub name: String,
+    pub holder: String,
+    pub expires_at: UnixTime,
+    pub is_live: bool,
+}
+
+impl Status {
+    /// Scans a second that keep every promise in the long run: the sum of count / cadence.
+    pub fn nominal_per_second(&self) -> f64 {
+        self.plans.iter().map(|plan| plan.assets as f64 / plan.cadence.as_secs_f64()).sum()
+    }
+}
+
+const FRESHNESS: &str = "
+    with asset as (
+        select id, plan, 0 as records from accounts where removed_at is null
+        union all
+        select z.id, coalesce(z.plan, a.plan), z.record_count
+          from zones z join accounts a on a.id = z.account_id
+         where z.removed_at is null
+    )
+    select asset.plan, count(*), count(s.last_completed_at),
+           count(*) filter (where coalesce(p.seconds, $3) * interval '1 second'
+                                  < now() - s.last_scheduled_at),
+           extract(epoch from now() - min(s.last_scheduled_at))::float8,
+           count(*) filter (where $4 <= asset.records),
+           max(s.last_completed_at)
+      from asset
+      left join unnest($1::text[], $2::float8[]) as p(plan, seconds) using (plan)
+      left join scan_state s on s.asset_id = asset.id
+     group by asset.plan
+     order by asset.plan collate \"C\"";
+
+const OPEN_BY_SEVERITY: &str = "select severity, count(*) from insights
+    where resolved_at is null group by severity order by severity desc";
+
+/// Open insights, the worst first; severities without any are left out.
+pub async fn open_by_severity(database: &Database) -> Result<Vec<(Severity, i64)>, DatabaseError> {
+    let client = database.client().await?;
+    let statement = client.prepare_cached(OPEN_BY_SEVERITY).await?;
+    let rows = client.query(&statement, &[]).await?;
+    Ok(rows.iter().map(|row| (severity(row.get(0)), row.get(1))).collect())
+}
+
+/// Reads all of the fleet once: seconds for millions of assets.
+pub async fn status(
+    database: &Database,
+    cadences: &Cadences,
+    lanes: &Lanes,
+) -> Result<Status, DatabaseError> {
+    let mut client = database.client().await?;
+    let transaction = client
+        .build_transaction()
+        .read_only(true)
+        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+        .start()
+        .await?;
+    let at = time(&transaction.query_one("select now()", &[]).await?, 0);
+
+    let (names, seconds): (Vec<&str>, Vec<f64>) =
+        cadences.iter().map(|(plan, cadence)| (plan, cadence.as_secs_f64())).unzip();
+    // Plans cannot be empty, so this is that of any unknown one.
+    let fallback_seconds = cadences.of("").as_secs_f64();
+    let slow_records_min = i32::try_from(lanes.slow_records_min()).unwrap_or(i32::MAX);
+    let rows = transaction
+        .query(FRESHNESS, &[&names, &seconds, &fallback_seconds, &slow_records_min])
+        .await?;
+    let (mut plans, mut counts) = (Vec::new(), PerLane { fast: 0, slow: 0 });
+    let mut last_completed_at: Option<UnixTime> = None;
+    for row in rows {
+        let plan: String = row.get(0);
+        let (assets, slow): (i64, i64) = (row.get(1), row.get(5));
+        counts.fast += assets - slow;
+        counts.slow += slow;
+        last_completed_at =
+            last_completed_at.max(row.get::<_, Option<SystemTime>>(6).map(UnixTime::from));
+        let oldest_age: Option<f64> = row.get(4);
+        plans.push(Freshness {
+            cadence: cadences.of(&plan),
+            plan,
+            assets,
+            scanned: row.get(2),
+            overdue: row.get(3),
+            oldest_age: oldest_age.map(|age| Duration::from_secs_f64(age.max(0.0))),
+        });
+    }
+
+    let open = transaction.query(OPEN_BY_SEVERITY, &[]).await?;
+    let open = open.iter().map(|row| (severity(row.get(0)), row.get(1))).collect();
+
+    let leases = "select name, holder, expires_at, clock_timestamp() < expires_at
+                    from leases order by name";
+    let leases = transaction.query(leases, &[]).await?;
+    let leases = leases.iter().map(|row| Leader {
+        name: row.get(0),
+        holder: row.get(1),
+        expires_at: time(row, 2),
+        is_live: row.get(3),
+    });
+    let leases = leases.collect();
+
+    let dead_letters = transaction.query_one("select count(*) from dead_letters", &[]).await?;
+    let dead_letters = dead_letters.get(0);
+    transaction.commit().await?;
+    Ok(Status { at, plans, open, lanes: counts, last_completed_at, leases, dead_letters })
+}

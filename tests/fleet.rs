@@ -1,0 +1,65 @@
+//! The fleet list and its changes, on a real server.
+
+use scanflow::model::AssetId;
+use scanflow::schedule::{AssetChange, Listed};
+use scanflow::store::postgres::{changes_since, list};
+
+const ADD_ACCOUNT: &str = "insert into sources (name) values ('s');
+    insert into accounts (id, source_id, external_id, name, plan, content_hash)
+    values (1, 1, 'a', 'A', 'pro', gen_random_uuid());
+    insert into scan_state (asset_id) values (1)";
+
+fn add_zone(id: i64, plan: &str) -> String {
+    format!(
+        "insert into zones (id, source_id, external_id, account_id, name, plan, records_complete,
+             record_count, content_hash)
+         values ({id}, 1, 'z{id}', 1, 'z{id}.test', {plan}, true, 7, gen_random_uuid());
+         insert into scan_state (asset_id) values ({id});
+         insert into asset_changes (asset_id) values ({id})"
+    )
+}
+
+fn listed(asset: i64, plan: &str, records: u64) -> Listed {
+    Listed { asset: AssetId(asset), plan: plan.into(), scheduled_at: None, records }
+}
+
+#[tokio::test]
+async fn a_zone_without_a_plan_takes_that_of_its_account() {
+    let test = scanflow_testing::database().await;
+    let client = test.database.client().await.expect("a connection");
+    client.batch_execute(ADD_ACCOUNT).await.expect("an account");
+    client.batch_execute(&add_zone(2, "null")).await.expect("a zone");
+    client.batch_execute(&add_zone(3, "'free'")).await.expect("a zone");
+    let (mut fleet, _) = list(&test.database).await.expect("a list");
+    fleet.sort_by_key(|listed| listed.asset);
+    assert_eq!(fleet, [listed(1, "pro", 0), listed(2, "pro", 7), listed(3, "free", 7)]);
+}
+
+#[tokio::test]
+async fn a_change_whose_transaction_commits_late_is_not_lost() {
+    let test = scanflow_testing::database().await;
+    let client = test.database.client().await.expect("a connection");
+    client.batch_execute(ADD_ACCOUNT).await.expect("an account");
+    let (_, mark) = list(&test.database).await.expect("a list");
+
+    // The late one draws its id first and commits after the next was read.
+    let late = test.database.client().await.expect("a connection");
+    late.batch_execute(&format!("begin; {}", add_zone(2, "null"))).await.expect("a zone");
+    client.batch_execute(&add_zone(3, "null")).await.expect("a zone");
+    let (early, mark) = changes_since(&test.database, &mark).await.expect("changes");
+    late.batch_execute("commit").await.expect("a commit");
+    let (then, mark) = changes_since(&test.database, &mark).await.expect("changes");
+    let mut both: Vec<AssetChange> = early.into_iter().chain(then).collect();
+    both.sort_by_key(|change| match change {
+        AssetChange::Listed(listed) => listed.asset,
+        AssetChange::Removed(asset) => *asset,
+    });
+    let zones = [listed(2, "pro", 7), listed(3, "pro", 7)].map(AssetChange::Listed);
+    assert_eq!(both, zones);
+
+    let remove = "update zones set removed_at = now() where id = 2;
+        insert into asset_changes (asset_id) values (2)";
+    client.batch_execute(remove).await.expect("a removal");
+    let (removed, _) = changes_since(&test.database, &mark).await.expect("changes");
+    assert_eq!(removed, [AssetChange::Removed(AssetId(2))]);
+}

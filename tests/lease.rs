@@ -1,0 +1,59 @@
+//! The lease of the scheduler, on a real server.
+
+use std::time::Duration;
+
+use scanflow::clock::Clock;
+use scanflow::store::postgres::{Database, Lease, Lost, Taken, keep};
+
+const TTL: Duration = Duration::from_millis(600);
+
+async fn take(database: &Database) -> Taken {
+    Lease::take(database, &Clock::system(), TTL).await.expect("a working server")
+}
+
+async fn lead(database: &Database) -> Lease {
+    match take(database).await {
+        Taken::Lease(lease) => lease,
+        Taken::Held { holder } => panic!("{holder} leads"),
+    }
+}
+
+#[tokio::test]
+async fn the_next_leader_waits_for_a_dead_one_and_counts_above_it() {
+    let test = scanflow_testing::database().await;
+    let clock = Clock::system();
+    let dead = lead(&test.database).await;
+    let next = lead(&test.database).await;
+    assert!(dead.valid_until() <= clock.now(), "it waited until the time of the other was over");
+    assert_eq!((dead.sequence_start(), next.sequence_start()), (1 << 40, 2 << 40));
+    assert_eq!(keep(dead, &test.database, &clock).await, Lost::RanOut);
+}
+
+#[tokio::test]
+async fn nobody_leads_beside_a_living_one_and_a_released_lease_is_free_at_once() {
+    let test = scanflow_testing::database().await;
+    let mut lease = lead(&test.database).await;
+    let (database, clock) = (test.database.clone(), Clock::system());
+    let keeping = {
+        let (lease, clock) = (lease.clone(), clock.clone());
+        tokio::spawn(async move { keep(lease, &database, &clock).await })
+    };
+    assert!(matches!(take(&test.database).await, Taken::Held { .. }));
+    keeping.abort();
+
+    assert!(lease.renew(&test.database, &clock).await.expect("a renewal"));
+    lease.release(&test.database).await.expect("a release");
+    let before = clock.now();
+    let next = lead(&test.database).await;
+    assert!(clock.now().since(before) < TTL / 2, "no wait");
+    assert_eq!(next.sequence_start(), 2 << 40);
+}
+
+#[tokio::test]
+async fn a_leader_that_was_replaced_learns_it() {
+    let test = scanflow_testing::database().await;
+    let clock = Clock::system();
+    let mut old = lead(&test.database).await;
+    let _new = lead(&test.database).await;
+    assert!(!old.renew(&test.database, &clock).await.expect("an answer"));
+}
