@@ -7,8 +7,9 @@
 //! 2. [`checks`], [`lanes`], [`schedule`], [`inventory`]: what is decided, and how input is read.
 //!    Pure: no I/O, no clock, no timely.
 //! 3. [`store`], [`sinks`]: where snapshots come from and outcomes go. The only places with I/O.
-//! 4. [`operators`]: timely; each a verb, one file.
-//! 5. [`config`] gathers the settings, [`worker`] runs the workers and ends them together.
+//! 4. [`sources`]: what reads input from outside and stores it.
+//! 5. [`operators`]: timely; each a verb, one file.
+//! 6. [`config`] gathers the settings, [`worker`] runs the workers and ends them together.
 
 pub mod checks;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod operators;
 pub mod panics;
 pub mod schedule;
 pub mod sinks;
+pub mod sources;
 pub mod stop;
 pub mod store;
 pub mod worker;

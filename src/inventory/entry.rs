@@ -63,7 +63,7 @@ impl fmt::Display for Place {
 }
 
 /// Bad input: it is reported, and what it belongs to is not stored.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{place}: {reason}")]
 pub struct Problem {
     pub place: Place,

@@ -31,8 +31,11 @@ macro_rules! migration {
 }
 
 /// All of them, from version 1 on without a gap.
-pub const ALL: &[Migration] =
-    &[migration!(1, "V0001__schema.sql"), migration!(2, "V0002__functions.sql")];
+pub const ALL: &[Migration] = &[
+    migration!(1, "V0001__schema.sql"),
+    migration!(2, "V0002__functions.sql"),
+    migration!(3, "V0003__prune.sql"),
+];
 
 /// The version of the schema that this binary works with.
 pub const NEWEST: i32 = ALL[ALL.len() - 1].version;

@@ -10,6 +10,7 @@ pub use url::DatabaseUrl;
 pub mod cluster;
 pub mod error;
 pub mod export;
+pub mod import;
 pub mod insights;
 pub mod migrate;
 pub mod status;

@@ -1,0 +1,256 @@
+//! Which files below the given paths are inventory, and of which source.
+//!
+//! A path is a file, a folder of one source, or a folder of such folders. A folder is one source if
+//! it holds the three files `accounts`, `zones` and `records` (`.jsonl` or `.ndjson`), else zone
+//! files, a provider's JSON, or files of JSON Lines that state the kind of each line.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::lines::{Line, Lines, open};
+use crate::inventory::ndjson::{self, LineKind};
+
+/// One source with its files, in the order in which they are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub name: String,
+    pub(super) parts: Vec<Part>,
+}
+
+impl Source {
+    /// What the records were read from.
+    pub(super) fn last_file(&self) -> Arc<PathBuf> {
+        Arc::new(self.parts.last().map(Part::path).unwrap_or_default())
+    }
+}
+
+/// Files of one format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// JSON Lines; the kind of all lines, or None if each states its own.
+    Lines { file: PathBuf, kind: Option<LineKind> },
+}
+
+impl Part {
+    fn path(&self) -> PathBuf {
+        match self {
+            Part::Lines { file, .. } => file.clone(),
+        }
+    }
+}
+
+/// Something that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub path: PathBuf,
+    pub reason: String,
+}
+
+/// What lies below the given paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// By name.
+    pub sources: Vec<Source>,
+    pub notes: Vec<Note>,
+}
+
+/// A path that cannot be imported. Nothing has been stored.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} holds no inventory: {reason}", path.display())]
+    Nothing { path: PathBuf, reason: String },
+}
+
+/// Finds the sources. All that has one name is one source; `name` is that of all, if given.
+pub fn walk(paths: &[PathBuf], name: Option<&str>) -> Result<Found, WalkError> {
+    let mut sources: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for path in paths {
+        for (own_name, parts) in at(path, &mut notes)? {
+            let name = name.map_or(own_name, str::to_owned);
+            sources.entry(name).or_default().extend(parts);
+        }
+    }
+    let sources = sources.into_iter().map(|(name, mut parts)| {
+        // The listing before the records, also when they were given one by one.
+        parts.sort_by_key(|part| match part {
+            Part::Lines { kind: Some(LineKind::Account), .. } => 0,
+            Part::Lines { kind: Some(LineKind::Zone), .. } => 1,
+            Part::Lines { .. } => 2,
+        });
+        Source { name, parts }
+    });
+    Ok(Found { sources: sources.collect(), notes })
+}
+
+type Named = (String, Vec<Part>);
+
+fn at(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<Named>, WalkError> {
+    let unreadable = |source| WalkError::Unreadable { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+        return Ok(vec![(source_name(path), vec![file(path)])]);
+    }
+    let entries = entries(path).map_err(unreadable)?;
+    let missing = match folder(&entries, notes) {
+        Ok(parts) => return Ok(vec![(source_name(path), parts)]),
+        Err(reason) => reason,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let reason = if !entry.is_dir() {
+            "no inventory".to_owned()
+        } else {
+            match self::entries(&entry).map_err(|err| err.to_string()) {
+                Err(reason) => reason,
+                Ok(inner) => match folder(&inner, notes) {
+                    Ok(parts) => {
+                        found.push((source_name(&entry), parts));
+                        continue;
+                    }
+                    Err(reason) => reason,
+                },
+            }
+        };
+        notes.push(Note { path: entry, reason });
+    }
+    if found.is_empty() {
+        return Err(WalkError::Nothing { path: path.to_owned(), reason: missing });
+    }
+    Ok(found)
+}
+
+/// The parts of a folder of one source, or why it is none. What is passed over is noted only in a
+/// folder that is one.
+fn folder(entries: &[PathBuf], notes: &mut Vec<Note>) -> Result<Vec<Part>, String> {
+    let files: Vec<&PathBuf> = entries.iter().filter(|entry| !entry.is_dir()).collect();
+    let mut three: BTreeMap<&str, &PathBuf> = BTreeMap::new();
+    for file in &files {
+        if let Some((stem, _)) = kind_of_name(file) {
+            three.entry(stem).or_insert(file);
+        }
+    }
+    let parts: Vec<Part> = match three.len() {
+        3 => three.values().map(|file| self::file(file)).collect(),
+        0 => {
+            let mixed = files.iter().filter(|file| is_json_lines(file) && states_its_kinds(file));
+            let part = |file: &&PathBuf| Part::Lines { file: file.to_path_buf(), kind: None };
+            mixed.map(part).collect()
+        }
+        _ => {
+            let held: Vec<&str> = three.into_keys().collect();
+            return Err(format!(
+                "of the three files accounts, zones and records there is only {}",
+                held.join(" and ")
+            ));
+        }
+    };
+    if parts.is_empty() {
+        return Err("no file of it is inventory".to_owned());
+    }
+    let taken = |entry: &PathBuf| {
+        parts.iter().any(|part| match part {
+            Part::Lines { file, .. } => file == entry,
+        })
+    };
+    for entry in entries.iter().filter(|entry| !taken(entry)) {
+        notes.push(Note { path: entry.clone(), reason: "no inventory".to_owned() });
+    }
+    Ok(parts)
+}
+
+/// The part that a file is when it is given by itself.
+fn file(path: &Path) -> Part {
+    Part::Lines { file: path.to_owned(), kind: kind_of_name(path).map(|(_, kind)| kind) }
+}
+
+/// In order of their names.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut entries = entries.collect::<io::Result<Vec<PathBuf>>>()?;
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+/// The name of a file without `.zst`.
+fn plain_name(path: &Path) -> &str {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_suffix(".zst").unwrap_or(name)
+}
+
+fn is_json_lines(path: &Path) -> bool {
+    let name = plain_name(path);
+    name.ends_with(".jsonl") || name.ends_with(".ndjson")
+}
+
+/// What a file of the three-file form holds.
+fn kind_of_name(path: &Path) -> Option<(&'static str, LineKind)> {
+    let name = plain_name(path);
+    let stem = name.strip_suffix(".jsonl").or_else(|| name.strip_suffix(".ndjson"))?;
+    match stem {
+        "accounts" => Some(("accounts", LineKind::Account)),
+        "zones" => Some(("zones", LineKind::Zone)),
+        "records" => Some(("records", LineKind::Record)),
+        _ => None,
+    }
+}
+
+/// Whether the first line of a file says what it tells of: other JSON Lines are no inventory.
+fn states_its_kinds(file: &Path) -> bool {
+    let Ok(reader) = open(file) else { return false };
+    let mut lines = Lines::new(reader);
+    matches!(lines.next(), Ok(Some(Line::Text(line))) if ndjson::kind(line).is_ok())
+}
+
+/// The name of a folder, or of a file without what says its format.
+fn source_name(path: &Path) -> String {
+    let full = path.canonicalize();
+    let path = full.as_deref().unwrap_or(path);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    if path.is_dir() {
+        return name.into_owned();
+    }
+    let name = name.strip_suffix(".zst").unwrap_or(&name);
+    let stem = [".jsonl", ".ndjson", ".json", ".zone"].iter().find_map(|e| name.strip_suffix(e));
+    stem.or_else(|| name.strip_prefix("db.")).unwrap_or(name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_named_after_its_file_without_the_format() {
+        for (path, name) in [
+            ("x/fleet.jsonl.zst", "fleet"),
+            ("x/fleet.ndjson", "fleet"),
+            ("example.org.zone", "example.org"),
+            ("db.example.org", "example.org"),
+        ] {
+            assert_eq!(source_name(Path::new(path)), name);
+        }
+    }
+
+    #[test]
+    fn files_that_are_given_by_themselves_are_read_in_the_order_of_their_kinds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths = ["records.jsonl", "accounts.jsonl", "zones.jsonl"].map(|name| {
+            let path = folder.path().join(name);
+            fs::write(&path, "").expect("a file");
+            path
+        });
+        let found = walk(&paths, Some("x")).expect("a source");
+        let kinds =
+            found.sources[0].parts.iter().map(|Part::Lines { kind, .. }| kind.expect("known"));
+        let expected = [LineKind::Account, LineKind::Zone, LineKind::Record];
+        assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    }
+}

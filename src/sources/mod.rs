@@ -1,0 +1,3 @@
+//! Where input comes from, one source a folder.
+
+pub mod inventory;

@@ -1,0 +1,34 @@
+//! Takes out of the fleet what a source no longer lists.
+
+use std::collections::HashSet;
+
+use super::{BATCH_ASSETS_MAX, SourceWriter};
+use crate::store::postgres::DatabaseError;
+
+impl SourceWriter {
+    /// Removes the zones and accounts of the source that are not `seen`, by external id, and
+    /// resolves their insights. Returns how many there were.
+    pub async fn prune(
+        &mut self,
+        seen_accounts: &HashSet<String>,
+        seen_zones: &HashSet<String>,
+    ) -> Result<u64, DatabaseError> {
+        let mut removed = 0;
+        // Zones first: no present zone ever belongs to a removed account.
+        for (table, seen) in [("zones", seen_zones), ("accounts", seen_accounts)] {
+            let select = format!(
+                "select id, external_id from {table} \
+                 where source_id = $1 and removed_at is null order by id"
+            );
+            let rows = self.client.query(&select, &[&self.source_id]).await?;
+            let unseen = rows.iter().filter(|row| !seen.contains(row.get::<_, &str>(1)));
+            let unseen: Vec<i64> = unseen.map(|row| row.get(0)).collect();
+            for batch in unseen.chunks(BATCH_ASSETS_MAX) {
+                let prune = "select prune_assets($1)";
+                let count: i32 = self.client.query_one(prune, &[&batch]).await?.get(0);
+                removed += u64::from(count.unsigned_abs());
+            }
+        }
+        Ok(removed)
+    }
+}

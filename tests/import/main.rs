@@ -1,0 +1,7 @@
+//! Imports into a real Postgres: the shared fleets, and small ones of which something is wrong.
+
+mod bad_input;
+mod changes;
+mod fleets;
+mod prune;
+mod world;
