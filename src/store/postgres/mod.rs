@@ -5,10 +5,12 @@ use std::fmt;
 use deadpool_postgres::{Object, Pool};
 
 pub use error::DatabaseError;
+pub use grants::grants;
 pub use url::DatabaseUrl;
 
 pub mod cluster;
 pub mod error;
+pub mod grants;
 pub mod migrate;
 pub mod tls;
 pub mod url;
