@@ -49,7 +49,15 @@ impl Place {
     }
 
     /// Scans every asset exactly once.
-    pub(crate) async fn scan(&self, communication: CommunicationConfig) -> Led {
+    pub(crate) async fn scan_once(&self) -> Led {
+        self.scan_by(CommunicationConfig::Process(2), JobConfig::default()).await
+    }
+
+    pub(crate) async fn scan_by(
+        &self,
+        communication: CommunicationConfig,
+        config: JobConfig,
+    ) -> Led {
         panics::exit_on_worker_panic(|code| {
             // Past the capture of the test harness, which dies with the process.
             let _ = writeln!(std::io::stderr(), "a worker panicked: see it with --nocapture");
@@ -61,7 +69,7 @@ impl Place {
             Connections { lane: PerLane { fast: open(4), slow: open(2) }, control: open(2) };
         let workers = timely::Config { communication, worker: WorkerConfig::default() };
         let task = Lead {
-            config: JobConfig::default(),
+            config,
             checks: checks::ALL,
             cadences: Cadences::default(),
             rate: Rate::Max,
@@ -74,10 +82,6 @@ impl Place {
         let led = lead(&connections, workers, &Clock::system(), task).await.expect("a run");
         assert_eq!((led.summary.open_tickets, led.lost), (0, None));
         led
-    }
-
-    pub(crate) async fn scan_once(&self) -> Led {
-        self.scan(CommunicationConfig::Process(2)).await
     }
 
     pub(crate) async fn count(&self, sql: &str) -> i64 {
