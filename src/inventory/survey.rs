@@ -53,6 +53,7 @@ pub struct Survey {
     accounts: Listing<AccountEntry>,
     zones: Listing<ZoneListed>,
     problems: Vec<Problem>,
+    remarks: Vec<Problem>,
     /// Zones that were not listed, with their first line and the count of their lines.
     strangers: HashMap<String, (Place, u64)>,
     current: Option<Current>,
@@ -120,6 +121,7 @@ impl Survey {
             accounts: Listing::default(),
             zones: Listing::default(),
             problems: Vec::new(),
+            remarks: Vec::new(),
             strangers: HashMap::new(),
             current: None,
             holds: Holds::BOTH,
@@ -133,6 +135,11 @@ impl Survey {
     /// The problems since the last call.
     pub fn take_problems(&mut self) -> Vec<Problem> {
         std::mem::take(&mut self.problems)
+    }
+
+    /// What was passed over since the last call.
+    pub fn take_remarks(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.remarks)
     }
 
     /// Ends the reading. The problems that show only now come with the result.
@@ -365,6 +372,10 @@ impl Gather for Survey {
     fn end_file(&mut self) {
         self.close();
         self.next_is_kept = false;
+    }
+
+    fn remark(&mut self, place: &Place, reason: String) {
+        self.remarks.push(Problem { place: place.clone(), reason });
     }
 }
 
