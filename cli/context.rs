@@ -1,23 +1,19 @@
-//! What every command is given: the settings, the state directory, a way to the database and a way
-//! to talk.
+//! What every command is given: the settings, the state directory and a way to talk. The way to the
+//! database is in `database.rs`.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::anyhow;
 use clap::{ArgAction, Args, ValueEnum};
-use scanflow::config::{Config, Flag, LogFormat, LogLevel, Secret, Sources};
-use scanflow::model::PerLane;
-use scanflow::store::postgres::Database;
-use scanflow_dataflows::Connections;
+use scanflow::config::{Config, Flag, LogFormat, LogLevel, Sources};
+use scanflow::store::postgres::cluster::Cluster;
+use scanflow::store::postgres::url::refuse_password_in_argv;
+use tokio::sync::OnceCell;
 
 use crate::exit::{Exit, Failure};
 use crate::logs;
 
 const FILE: &str = "scanflow.toml";
-/// A server that does not answer at all counts as unreachable.
-const CONNECT_MAX: Duration = Duration::from_secs(15);
 
 /// Flags of all commands.
 #[derive(Clone, Debug, Args)]
@@ -89,6 +85,8 @@ pub(crate) struct Context {
     pub(crate) state_dir: PathBuf,
     /// The file that was read.
     pub(crate) file: Option<PathBuf>,
+    /// Started for the first who asks for a database when none is named; stopped at the end.
+    pub(crate) cluster: OnceCell<Cluster>,
     global: Global,
 }
 
@@ -126,6 +124,7 @@ impl Context {
     /// Reads the settings; `flags` are those of the command that stand for a key.
     pub(crate) fn new(global: &Global, mut flags: Vec<Flag>) -> Result<Context, Failure> {
         if let Some(url) = &global.database_url {
+            refuse_password_in_argv(url)?;
             let (name, key, value) = ("--database-url", "database.url", url.clone());
             flags.push(Flag { name, key, value });
         }
@@ -149,54 +148,9 @@ impl Context {
             config,
             state_dir: global.state_dir.clone(),
             file: file.map(|(path, _)| path),
+            cluster: OnceCell::new(),
             global: global.clone(),
         })
-    }
-
-    /// The database that was named, reachable and with the schema of this version.
-    pub(crate) async fn database(&self) -> Result<Database, Failure> {
-        self.reachable_database().await
-    }
-
-    /// As [`Context::database`], with any schema or none.
-    pub(crate) async fn reachable_database(&self) -> Result<Database, Failure> {
-        let database = self.open(self.config.database.connections_max)?;
-        match tokio::time::timeout(CONNECT_MAX, database.client()).await {
-            Ok(client) => drop(client?),
-            Err(_) => {
-                let late = anyhow!("the database did not answer within {CONNECT_MAX:?}");
-                return Err(Failure::new(Exit::Unavailable, late));
-            }
-        }
-        Ok(database)
-    }
-
-    /// The same database with connections for each lane: half of them for the fast one, a quarter
-    /// for the slow one.
-    pub(crate) async fn connections(&self) -> Result<Connections, Failure> {
-        drop(self.database().await?);
-        let most = self.config.database.connections_max;
-        let (fast, slow) = ((most / 2).max(1), (most / 4).max(1));
-        let control = most.saturating_sub(fast + slow).max(1);
-        let lane = PerLane { fast: self.open(fast)?, slow: self.open(slow)? };
-        Ok(Connections { lane, control: self.open(control)? })
-    }
-
-    fn open(&self, connections_max: usize) -> Result<Database, Failure> {
-        let Some(url) = self.url()? else {
-            return Err(Failure::new(Exit::Unavailable, anyhow!("no database is named")));
-        };
-        Ok(Database::open(url.reveal(), connections_max)?)
-    }
-
-    /// The URL that was given, or that stands in the file that was given.
-    pub(crate) fn url(&self) -> Result<Option<Secret>, Failure> {
-        let database = &self.config.database;
-        match (&database.url, &database.url_file) {
-            (Some(url), _) => Ok(Some(url.clone())),
-            (None, Some(path)) => Ok(Some(Secret::new(read(path)?.trim()))),
-            (None, None) => Ok(None),
-        }
     }
 
     /// Runs what waits for the database. The command `run` has a runtime of its own.

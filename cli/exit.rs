@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use scanflow::config::ConfigError;
 use scanflow::store::postgres::DatabaseError;
+use scanflow::store::postgres::cluster::ClusterError;
+use scanflow::store::postgres::migrate::MigrateError;
+use scanflow::store::postgres::url::UrlError;
 
 /// Shown by `--help`.
 pub(crate) const EXIT_CODES: &str = "\
@@ -13,7 +16,8 @@ Exit codes:
   2    wrong usage
   3    insights at or above --fail-on
   65   bad input data
-  69   something that is needed is missing or cannot be reached, such as the database
+  69   something that is needed is missing, cannot be reached or does not fit, such as the
+       database and its schema
   75   try again later, such as when another process leads
   78   wrong configuration: names the file, the line and the key
   101  internal error
@@ -67,12 +71,35 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
 }
 
 fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    if cause.is::<ConfigError>() {
-        return Some(Exit::Config);
+    if let Some(err) = cause.downcast_ref() {
+        return match err {
+            UrlError::PasswordInArguments => Some(Exit::Usage),
+            _ => Some(Exit::Config),
+        };
     }
-    match cause.downcast_ref()? {
-        DatabaseError::Url(_) => Some(Exit::Config),
-        DatabaseError::Connect(_) => Some(Exit::Unavailable),
-        _ => None,
+    if let Some(err) = cause.downcast_ref() {
+        return match err {
+            DatabaseError::Url(_) | DatabaseError::Tls(_) => Some(Exit::Config),
+            DatabaseError::Connect { .. } => Some(Exit::Unavailable),
+            err => err.is_transient().then_some(Exit::Unavailable),
+        };
     }
+    if let Some(err) = cause.downcast_ref() {
+        return match err {
+            MigrateError::Database(err) | MigrateError::Failed { source: err, .. } => exit_of(err),
+            // The database is not what is needed.
+            _ => Some(Exit::Unavailable),
+        };
+    }
+    if let Some(err) = cause.downcast_ref() {
+        return match err {
+            ClusterError::Database(err) => exit_of(err),
+            ClusterError::Migrate(err) => exit_of(err),
+            err if err.is_missing_dependency() => Some(Exit::Unavailable),
+            ClusterError::Program { .. } => Some(Exit::Unavailable),
+            // The state directory, or who uses it, is not as it has to be.
+            _ => Some(Exit::Config),
+        };
+    }
+    cause.is::<ConfigError>().then_some(Exit::Config)
 }

@@ -19,7 +19,7 @@ pub(crate) struct Export {}
 impl Export {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         context.block_on(async {
-            let database = context.database().await?;
+            let database = context.existing_database().await?;
             let mut out = Stdout::lock();
             for mut lines in [export::insights(&database).await?, export::events(&database).await?]
             {

@@ -30,7 +30,7 @@ impl Status {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let (cadences, lanes) = (context.config.cadences(), context.config.lanes.lanes());
         context.block_on(async {
-            let database = context.database().await?;
+            let database = context.existing_database().await?;
             let status = status::status(&database, &cadences, &lanes).await?;
             let mut out = Stdout::lock();
             match self.output {

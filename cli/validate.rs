@@ -22,8 +22,8 @@ impl Validate {
         }
         let file = context.file.as_ref().map(|file| format!(", with {}", file.display()));
         writeln!(out, "configuration: ok{}", file.unwrap_or_default())?;
-        context.block_on(async { context.database().await.map(drop) })?;
-        writeln!(out, "database: ok")?;
+        let inspected = context.block_on(context.inspect())?;
+        writeln!(out, "database: {inspected}")?;
         out.flush()?;
         Ok(Exit::Done)
     }

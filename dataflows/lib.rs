@@ -64,7 +64,7 @@ pub enum JobError {
     NoScheduler,
 }
 
-/// Runs a job on the workers of this process, until its [`Ending`]. The runtime has to outlive it.
+/// Runs a job on the workers of this process, until its [`Ending`](scanflow::schedule::Ending). The runtime has to outlive it.
 pub fn run(
     workers: timely::Config,
     runtime: &Handle,

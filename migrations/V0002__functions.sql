@@ -9,6 +9,7 @@ declare
     name text;
     made integer := 0;
 begin
+    perform pg_advisory_xact_lock(x'7363616e666c6f77'::bigint); -- the one of whoever migrates
     for n in 0 .. months - 1 loop
         first := (date_trunc('month', from_at at time zone 'UTC') + make_interval(months => n))::date;
         name := 'insight_events_' || to_char(first, 'YYYYMM');

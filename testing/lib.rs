@@ -1,9 +1,16 @@
 //! Real parts for tests: a Postgres of their own, and the shared fleets.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
 
+use scanflow::clock::Clock;
 use scanflow::store::postgres::Database;
+use scanflow::store::postgres::migrate::migrate;
+use uuid::Uuid;
+
+pub use server::ThrowAwayServer;
+
+mod server;
 
 /// An empty, migrated database that no other test uses.
 #[derive(Debug)]
@@ -17,26 +24,38 @@ pub struct TestDatabase {
 /// # Panics
 /// If Postgres is missing or fails.
 pub async fn database() -> TestDatabase {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var("SCANFLOW_TEST_URL").expect("SCANFLOW_TEST_URL");
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("test_{}_{number}", std::process::id());
-    let admin = Database::open(&format!("{server} dbname=postgres"), 1).expect("a server");
+    let test = empty_database().await;
+    migrate(&test.database, Clock::system().now()).await.expect("valid migrations");
+    test
+}
+
+/// Creates a database without any schema.
+///
+/// # Panics
+/// If Postgres is missing or fails.
+pub async fn empty_database() -> TestDatabase {
+    let server = server_url();
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    let admin = Database::open(&format!("{server} dbname=postgres"), 1).expect("a valid URL");
     let admin = admin.client().await.expect("a connection");
     admin.batch_execute(&format!("create database {name}")).await.expect("a database");
     let url = format!("{server} dbname={name}");
-    let database = Database::open(&url, 8).expect("a database");
-    let client = database.client().await.expect("a connection");
-    let folder = std::fs::read_dir(workspace().join("migrations")).expect("a readable folder");
-    let mut files: Vec<PathBuf> =
-        folder.map(|entry| entry.expect("a readable entry").path()).collect();
-    files.sort_unstable();
-    for file in files {
-        let sql = std::fs::read_to_string(file).expect("a migration");
-        client.batch_execute(&sql).await.expect("a valid migration");
-    }
-    drop(client);
+    let database = Database::open(&url, 8).expect("a valid URL");
     TestDatabase { url, database }
+}
+
+/// The server of this process' tests: the one of `SCANFLOW_TEST_URL`, which serves to test other
+/// versions of Postgres, or a throw-away one that is started for the first test.
+fn server_url() -> &'static str {
+    static SERVER: OnceLock<(String, Option<ThrowAwayServer>)> = OnceLock::new();
+    let (url, _) = SERVER.get_or_init(|| match std::env::var("SCANFLOW_TEST_URL") {
+        Ok(url) => (url, None),
+        Err(_) => {
+            let server = ThrowAwayServer::start(&[]);
+            (server.url(), Some(server))
+        }
+    });
+    url
 }
 
 /// The root of this checkout.

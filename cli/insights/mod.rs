@@ -88,7 +88,7 @@ impl Insights {
             checks::find(id)?;
         }
         context.block_on(async {
-            let database = context.database().await?;
+            let database = context.existing_database().await?;
             let filter = self.filter(context, &database).await?;
             let counts = self.print(context, &database, &filter).await?;
             context.note(&counts.summary());

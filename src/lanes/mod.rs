@@ -33,7 +33,8 @@ impl Default for Lanes {
 }
 
 pub fn predict(expected: Expected) -> Cost {
-    let time = Duration::from_micros(SCAN_US + RECORD_US.saturating_mul(expected.records));
+    let time =
+        Duration::from_micros(RECORD_US.saturating_mul(expected.records).saturating_add(SCAN_US));
     let weight = 1 + expected.records / RECORDS_PER_CREDIT;
     Cost { time, weight: u32::try_from(weight).unwrap_or(u32::MAX) }
 }

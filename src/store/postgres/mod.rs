@@ -1,13 +1,23 @@
 //! The system of record.
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
-use tokio_postgres::NoTls;
+use std::fmt;
 
+use deadpool_postgres::{Object, Pool};
+
+pub use error::DatabaseError;
+pub use url::DatabaseUrl;
+
+pub mod cluster;
+pub mod error;
 pub mod export;
 pub mod import;
 pub mod insights;
+pub mod migrate;
 pub mod status;
+pub mod tls;
+pub mod url;
 
+mod connect;
 mod fleet;
 mod lease;
 mod snapshots;
@@ -16,36 +26,20 @@ pub use fleet::{Mark, changes_since, follow, list};
 pub use lease::{Lease, Lost, Taken, keep};
 
 /// Connections to one Postgres. Cloned freely; all clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    /// What an error says about it.
+    server: String,
 }
 
-/// Postgres cannot be used now.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    #[error("the database URL is not valid: {0}")]
-    Url(#[source] tokio_postgres::Error),
-    #[error("could not set up connections: {0}")]
-    Pool(String),
-    #[error("could not get a connection")]
-    Connect(#[from] deadpool_postgres::PoolError),
-    #[error("a statement failed")]
-    Statement(#[from] tokio_postgres::Error),
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl DatabaseError {
-    /// Whether the same statement may succeed later.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            DatabaseError::Statement(err) => err.code().is_none_or(|code| {
-                matches!(code.code().get(..2), Some("08" | "40" | "53" | "55" | "57" | "58"))
-            }),
-            DatabaseError::Connect(_) => true,
-            DatabaseError::Url(_) | DatabaseError::Pool(_) => false,
-        }
-    }
-
     /// What Postgres said, or the error itself.
     pub fn message(&self) -> String {
         match self {
@@ -66,16 +60,19 @@ impl DatabaseError {
 impl Database {
     /// Connects lazily: an unreachable server shows at the first [`Database::client`].
     pub fn open(url: &str, connections_max: usize) -> Result<Database, DatabaseError> {
-        let config: tokio_postgres::Config = url.parse().map_err(DatabaseError::Url)?;
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
-        let pool = Pool::builder(manager).max_size(connections_max).build();
-        Ok(Database { pool: pool.map_err(|err| DatabaseError::Pool(err.to_string()))? })
+        Database::at(&DatabaseUrl::new(url), connections_max)
+    }
+
+    /// As [`Database::open`].
+    pub fn at(url: &DatabaseUrl, connections_max: usize) -> Result<Database, DatabaseError> {
+        let (pool, server) = connect::pool(url, connections_max)?;
+        Ok(Database { pool, server })
     }
 
     /// A connection, given back when dropped. Statements are prepared once per connection with
     /// `prepare_cached`.
     pub async fn client(&self) -> Result<Object, DatabaseError> {
-        Ok(self.pool.get().await?)
+        let client = self.pool.get().await;
+        client.map_err(|err| DatabaseError::connect(&self.server, err))
     }
 }

@@ -1,0 +1,127 @@
+//! The way to the database: the one that is named, else a private one in the state directory, which
+//! lives as long as the context.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use scanflow::clock::Clock;
+use scanflow::model::PerLane;
+use scanflow::store::postgres::cluster::{Cluster, Setup, major_of};
+use scanflow::store::postgres::migrate::{NEWEST, check_version};
+use scanflow::store::postgres::{Database, DatabaseUrl};
+use scanflow_dataflows::Connections;
+
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+
+/// What [`Context::inspect`] saw.
+#[derive(Debug)]
+pub(crate) enum Inspected {
+    /// A named database that is reachable and has the schema of this version.
+    Named,
+    /// A private one, by the major version of its Postgres; it may not be running.
+    Private { state_dir: PathBuf, major: u32 },
+    /// A private one would be made by the Postgres in this folder.
+    NotYet { state_dir: PathBuf, programs: PathBuf },
+}
+
+impl fmt::Display for Inspected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Inspected::Named => write!(f, "reachable, with schema version {NEWEST}"),
+            Inspected::Private { state_dir, major } => {
+                write!(f, "a private Postgres {major} in {}", state_dir.display())
+            }
+            Inspected::NotYet { state_dir, programs } => write!(
+                f,
+                "none yet; a private one will be made in {} by the Postgres in {}",
+                state_dir.display(),
+                programs.display()
+            ),
+        }
+    }
+}
+
+impl Context {
+    /// A database that is reachable and has the schema of this version. A private one is made if
+    /// need be.
+    pub(crate) async fn database(&self) -> Result<Database, Failure> {
+        let database = self.reachable_database().await?;
+        check_version(&database).await?;
+        Ok(database)
+    }
+
+    /// As [`Context::database`], for commands that only read: an empty database tells them nothing,
+    /// so none is made.
+    pub(crate) async fn existing_database(&self) -> Result<Database, Failure> {
+        if self.url()?.is_none() && self.private_major()?.is_none() {
+            let state_dir = self.state_dir.display();
+            let missing = anyhow!(
+                "there is no database in {state_dir}: `scanflow import` makes one; another one is \
+                 named by --state-dir or --database-url"
+            );
+            return Err(Failure::new(Exit::Unavailable, missing));
+        }
+        self.database().await
+    }
+
+    /// As [`Context::database`], with any schema or none.
+    pub(crate) async fn reachable_database(&self) -> Result<Database, Failure> {
+        let url = self.server().await?;
+        let database = Database::at(&url, self.config.database.connections_max)?;
+        drop(database.client().await?);
+        Ok(database)
+    }
+
+    /// The same database with connections for each lane: half of them for the fast one, a quarter
+    /// for the slow one.
+    pub(crate) async fn connections(&self) -> Result<Connections, Failure> {
+        drop(self.database().await?);
+        let url = self.server().await?;
+        let most = self.config.database.connections_max;
+        let (fast, slow) = ((most / 2).max(1), (most / 4).max(1));
+        let control = most.saturating_sub(fast + slow).max(1);
+        let lane = PerLane { fast: Database::at(&url, fast)?, slow: Database::at(&url, slow)? };
+        Ok(Connections { lane, control: Database::at(&url, control)? })
+    }
+
+    /// Looks at the database without starting or making anything.
+    pub(crate) async fn inspect(&self) -> Result<Inspected, Failure> {
+        if self.url()?.is_some() {
+            drop(self.database().await?);
+            return Ok(Inspected::Named);
+        }
+        let state_dir = self.state_dir.clone();
+        Ok(match self.private_major()? {
+            Some(major) => Inspected::Private { state_dir, major },
+            None => {
+                let programs = Setup::from_environment().search.newest()?.folder;
+                Inspected::NotYet { state_dir, programs }
+            }
+        })
+    }
+
+    async fn server(&self) -> Result<DatabaseUrl, Failure> {
+        if let Some(url) = self.url()? {
+            return Ok(url);
+        }
+        let start = async || Cluster::start(&self.state_dir, &Clock::system()).await;
+        Ok(DatabaseUrl::new(self.cluster.get_or_try_init(start).await?.url()))
+    }
+
+    /// The URL that was given, or that stands in the file that was given.
+    fn url(&self) -> Result<Option<DatabaseUrl>, Failure> {
+        let database = &self.config.database;
+        match (&database.url, &database.url_file) {
+            (Some(url), _) => Ok(Some(DatabaseUrl::new(url.reveal()))),
+            (None, Some(path)) => Ok(Some(DatabaseUrl::from_file(path)?)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Of the private database; None if there is none.
+    fn private_major(&self) -> Result<Option<u32>, Failure> {
+        Ok(major_of(&self.state_dir.join("postgres"))?)
+    }
+}

@@ -1,0 +1,10 @@
+//! The real binary, run as a user does, against a real database.
+
+mod checks;
+mod exits;
+mod export;
+mod insights;
+mod migrate;
+mod process;
+mod settings;
+mod status;

@@ -1,0 +1,120 @@
+//! Makes connections as the URL asks for.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::DatabaseError;
+use super::tls::{self, Trust};
+use super::url::{DatabaseUrl, UrlError};
+
+/// For one address, if the URL does not set `connect_timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that is gone without a word is noticed after this time, and not after two hours.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// TLS, authentication and the question whether the server takes writes.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(20);
+
+/// A pool, and what an error may say about the server behind it.
+pub(super) fn pool(
+    url: &DatabaseUrl,
+    connections_max: usize,
+) -> Result<(Pool, String), DatabaseError> {
+    let parts = url.parts()?;
+    let mut config: tokio_postgres::Config = parts.rest.parse().map_err(|err| explained(&err))?;
+    let is_set = |option: &str| parts.set.contains(&option);
+    if !is_set("application_name") {
+        config.application_name("scanflow");
+    }
+    if !is_set("connect_timeout") {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if !is_set("keepalives_idle") {
+        config.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if !is_set("tcp_user_timeout") {
+        config.tcp_user_timeout(TCP_USER_TIMEOUT);
+    }
+
+    let trust = match parts.sslmode.as_deref() {
+        None | Some("prefer") => {
+            config.ssl_mode(SslMode::Prefer);
+            Trust::Anyone
+        }
+        Some("disable") => {
+            config.ssl_mode(SslMode::Disable);
+            Trust::Anyone
+        }
+        Some(mode @ ("require" | "verify-ca" | "verify-full")) => {
+            config.ssl_mode(SslMode::Require);
+            match mode {
+                "verify-full" => Trust::Host,
+                "verify-ca" => Trust::Authority,
+                // As libpq has it: who names authorities means them.
+                _ if parts.sslrootcert.is_some() => Trust::Authority,
+                _ => Trust::Anyone,
+            }
+        }
+        Some(_) => return Err(UrlError::Value("sslmode").into()),
+    };
+    // Postgres offers no TLS on a Unix socket.
+    if config.get_hostaddrs().is_empty()
+        && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)))
+    {
+        config.ssl_mode(SslMode::Disable);
+    }
+
+    let server = server(&config);
+    let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+    let each = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+    let create_timeout = (each + HANDSHAKE_MAX) * u32::try_from(hosts).unwrap_or(u32::MAX);
+
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = if config.get_ssl_mode() == SslMode::Disable {
+        Manager::from_config(config, NoTls, recycling)
+    } else {
+        let tls = tls::client_config(trust, parts.sslrootcert.as_deref())?;
+        Manager::from_config(config, MakeRustlsConnect::new(tls), recycling)
+    };
+    let pool = Pool::builder(manager)
+        .max_size(connections_max)
+        .create_timeout(Some(create_timeout))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|err| DatabaseError::Pool(err.to_string()))?;
+    Ok((pool, server))
+}
+
+/// The driver's own words may quote the URL; only the name of the option is taken from them.
+fn explained(err: &tokio_postgres::Error) -> UrlError {
+    let text = std::error::Error::source(err).map(ToString::to_string).unwrap_or_default();
+    let named = |option: &&&str| text == format!("invalid value for option `{option}`");
+    super::url::OPTIONS.iter().find(named).map_or(UrlError::Form, |option| UrlError::Value(option))
+}
+
+/// Hosts, ports and database, without user and password.
+fn server(config: &tokio_postgres::Config) -> String {
+    let port = |index: usize| {
+        let ports = config.get_ports();
+        ports.get(index).or(ports.first()).copied().unwrap_or(5432)
+    };
+    let named = config.get_hosts().iter().enumerate().map(|(index, host)| match host {
+        Host::Tcp(name) => format!("{name}:{}", port(index)),
+        Host::Unix(folder) => format!("{}/.s.PGSQL.{}", folder.display(), port(index)),
+    });
+    let numbered = config.get_hostaddrs().iter().enumerate();
+    let numbered = numbered.map(|(index, address)| format!("{address}:{}", port(index)));
+    let hosts: Vec<String> = match config.get_hosts().is_empty() {
+        true => numbered.collect(),
+        false => named.collect(),
+    };
+    let hosts = if hosts.is_empty() { "no host".to_owned() } else { hosts.join(" or ") };
+    match config.get_dbname() {
+        Some(name) => format!("database {name} at {hosts}"),
+        None => hosts,
+    }
+}

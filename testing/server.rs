@@ -1,0 +1,102 @@
+//! A Postgres that forgets everything and cannot outlive the process that started it.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use scanflow::store::postgres::cluster::{Search, Server, ServerUser, USER};
+use uuid::Uuid;
+
+/// Stops the server and removes its folder when its input ends, which it does however the process
+/// at the other end of the pipe dies.
+const GUARD: &str = r#"read _; "$1" stop -s -m immediate -w -D "$2"; rm -rf "$3""#;
+
+/// Faster than safe, and room for many tests at once.
+const SETTINGS: [(&str, &str); 7] = [
+    ("listen_addresses", ""),
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+    ("max_connections", "300"),
+    ("shared_buffers", "128MB"),
+    ("autovacuum_naptime", "10s"),
+];
+
+/// Running until it is dropped or its process ends.
+#[derive(Debug)]
+pub struct ThrowAwayServer {
+    folder: PathBuf,
+    server: Server,
+    guard: Child,
+}
+
+impl ThrowAwayServer {
+    /// Starts a fresh server; `settings` come after its own.
+    ///
+    /// # Panics
+    /// If Postgres is missing or does not start.
+    pub fn start(settings: &[(&str, &str)]) -> ThrowAwayServer {
+        ThrowAwayServer::start_with(settings, |_| ())
+    }
+
+    /// As [`ThrowAwayServer::start`]; `prepare` sees the server before it starts.
+    ///
+    /// # Panics
+    /// If Postgres is missing or does not start.
+    pub fn start_with(settings: &[(&str, &str)], prepare: impl FnOnce(&Server)) -> ThrowAwayServer {
+        let (folder, server) = folder_and_server();
+        let guard = server
+            .user
+            .command(Path::new("/bin/sh"))
+            .args(["-c", GUARD, "sh"])
+            .arg(server.binaries.folder.join("pg_ctl"))
+            .args([&server.data, &folder])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        server.initialise(&["--no-sync"]).expect("a data folder");
+        prepare(&server);
+        let socket = ("unix_socket_directories", folder.join("s").display().to_string());
+        let own = SETTINGS.iter().chain(settings).map(|(name, value)| (*name, (*value).to_owned()));
+        server.start(&own.chain([socket]).collect::<Vec<_>>()).expect("a server");
+        ThrowAwayServer { folder, server, guard }
+    }
+
+    /// Without a database.
+    pub fn url(&self) -> String {
+        format!("host={} user={USER}", self.folder.join("s").display())
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+}
+
+impl Drop for ThrowAwayServer {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+/// A folder that every user can pass and nobody but the server's can read.
+fn folder_and_server() -> (PathBuf, Server) {
+    let binaries = Search::from_environment().newest().unwrap_or_else(|err| panic!("{err}"));
+    let user = ServerUser::for_data(Path::new("/nowhere")).unwrap_or_else(|err| panic!("{err}"));
+    let name = format!("scanflow-test-{}", &Uuid::new_v4().simple().to_string()[..12]);
+    // The path of a socket is short.
+    let parent = std::env::temp_dir();
+    let parent = if parent.as_os_str().len() < 60 { parent } else { PathBuf::from("/tmp") };
+    let folder = parent.join(name);
+    user.check_reaches(&parent).unwrap_or_else(|err| panic!("{err}"));
+    for (path, mode) in [(folder.clone(), 0o755), (folder.join("s"), 0o700)] {
+        DirBuilder::new().mode(mode).create(&path).expect("a folder");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
+        user.give(&path).expect("an owner");
+    }
+    let (data, log) = (folder.join("data"), folder.join("log"));
+    (folder, Server { binaries, user, data, log })
+}
