@@ -76,8 +76,8 @@ impl Import {
         let mut progress = Progress::new(context, &clock);
         let report = context.block_on(async {
             let database = context.database().await?;
-            let import = inventory::import(&database, &options, &mut |event| progress.take(event));
-            import.await.map_err(failure)
+            let mut on_event = |event| progress.take(event);
+            inventory::import(&database, &options, &mut on_event).await.map_err(failure)
         });
         progress.bar.finish_and_clear();
         let report = report?;

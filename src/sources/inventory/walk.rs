@@ -188,7 +188,7 @@ fn folder(entries: &[PathBuf], notes: &mut Vec<Problem>) -> Result<Vec<Part>, St
 /// The part that a file is when it is given by itself.
 fn file(path: &Path) -> Part {
     let kind = kind_of_name(path).map(|(_, kind)| kind);
-    if is_json_lines(path) || !(is_zone_file(path) || !begins_with_a_brace(path)) {
+    if is_json_lines(path) || (!is_zone_file(path) && begins_with_a_brace(path)) {
         return Part::Lines { file: path.to_owned(), kind };
     }
     zone_files(vec![path.to_owned()])

@@ -8,13 +8,13 @@
 
 use std::collections::HashMap;
 
+use self::listing::{Listing, storable};
 use super::gather::{Entry, Gather, Holds, Subject};
 use super::{AccountEntry, ContentHash, Place, Problem, RecordEntry, ZoneEntry};
 use crate::model::is_at_or_below;
 use crate::schedule::Cadences;
 
-/// An id takes part in an index, whose entries are limited.
-const ID_BYTES_MAX: usize = 1_024;
+mod listing;
 
 /// What happens to the record set of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +66,6 @@ pub struct Survey {
 }
 
 #[derive(Debug)]
-struct Listing<E> {
-    entries: Vec<(Place, E)>,
-    /// None: the entry is listed, but bad.
-    by_id: HashMap<String, (Place, Option<usize>)>,
-}
-
-#[derive(Debug)]
 struct ZoneListed {
     entry: ZoneEntry,
     /// The last line of its records so far.
@@ -88,28 +81,6 @@ struct Current {
     zone: Option<usize>,
     hashes: Vec<ContentHash>,
     last: Place,
-}
-
-impl<E> Default for Listing<E> {
-    fn default() -> Listing<E> {
-        Listing { entries: Vec::new(), by_id: HashMap::new() }
-    }
-}
-
-impl<E> Listing<E> {
-    /// Err: why it is not taken.
-    fn add(&mut self, place: &Place, id: String, entry: E) -> Result<(), String> {
-        if let Some((other, _)) = self.by_id.get(&id) {
-            return Err(format!("the id {id:?} stands at {other} already"));
-        }
-        self.by_id.insert(id, (place.clone(), Some(self.entries.len())));
-        self.entries.push((place.clone(), entry));
-        Ok(())
-    }
-
-    fn reject(&mut self, place: &Place, id: String) {
-        self.by_id.entry(id).or_insert_with(|| (place.clone(), None));
-    }
 }
 
 impl Survey {
@@ -377,19 +348,4 @@ impl Gather for Survey {
     fn remark(&mut self, place: &Place, reason: String) {
         self.remarks.push(Problem { place: place.clone(), reason });
     }
-}
-
-/// Whether Postgres can hold the texts and the id can be a key.
-fn storable(id: &str, texts: &[&String], json: &str) -> Result<(), String> {
-    if id.is_empty() {
-        return Err("the id is empty".to_owned());
-    }
-    if id.len() > ID_BYTES_MAX {
-        return Err(format!("the id has {} bytes; {ID_BYTES_MAX} are allowed", id.len()));
-    }
-    // In JSON a NUL is always escaped.
-    if texts.iter().any(|text| text.contains('\0')) || json.contains("\\u0000") {
-        return Err("a NUL character cannot be stored".to_owned());
-    }
-    Ok(())
 }
