@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use scanflow::clock::Clock;
+use scanflow::store::postgres::grants::grants;
 use scanflow::store::postgres::migrate::{self, NEWEST};
 
 use crate::cell;
@@ -19,11 +20,21 @@ pub(crate) struct Migrate {
     /// List the migrations, and change nothing
     #[arg(long, visible_alias = "status")]
     dry_run: bool,
+
+    /// Print the SQL that lets a role do everything but migrate, and change nothing: for the owner
+    /// to run, again after each migration
+    #[arg(long, value_name = "ROLE", conflicts_with = "dry_run")]
+    print_grants: Option<String>,
 }
 
 impl Migrate {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let mut out = Stdout::lock();
+        if let Some(role) = &self.print_grants {
+            write!(out, "{}", grants(role))?;
+            out.flush()?;
+            return Ok(Exit::Done);
+        }
         context.block_on(async {
             let database = context.reachable_database().await?;
             if self.dry_run {

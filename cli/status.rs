@@ -107,7 +107,10 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
             plan.oldest_age.map_or_else(|| "never".to_owned(), cell::length),
         ]);
     }
-    writeln!(out, "{}\n", table.trim_fmt())?;
+    match status.plans.is_empty() {
+        true => writeln!(out, "nothing is watched: `scanflow import` reads a fleet\n")?,
+        false => writeln!(out, "{}\n", table.trim_fmt())?,
+    }
 
     let open = Severity::ALL.iter().rev().map(|of| format!("{} {of}", open(status, *of)));
     writeln!(out, "open insights   {}", open.collect::<Vec<_>>().join(", "))?;

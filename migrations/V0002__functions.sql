@@ -22,6 +22,7 @@ begin
     end loop;
     return made;
 end $$;
+revoke execute on function ensure_history_partitions from public;
 
 -- Applies the outcomes of different assets; arrays of one length each, `p_asset` ascending.
 --   p_scope     number of the outcome's scope; its completed checks are the rows of s_scope, s_check

@@ -41,6 +41,12 @@ fn is_alive(pid: u32) -> bool {
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|command| !command.is_empty())
 }
 
+fn session(pid: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    let after_name = stat.rsplit(") ").next().expect("fields");
+    after_name.split(' ').nth(3).expect("a session").parse().expect("a number")
+}
+
 fn kill(pid: u32) {
     let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
     assert!(status.expect("kill").success());
@@ -83,6 +89,8 @@ async fn who_leaves_last_stops_the_server() {
     let first = start(&state_dir).await;
     let pid = first.server_pid().expect("a server");
     works(&first).await;
+    // Ctrl-C in a terminal goes to a session's group.
+    assert_ne!(session(pid), session(std::process::id()));
 
     let second = start(&state_dir).await;
     assert_eq!((second.server_pid(), second.url()), (Some(pid), first.url()));

@@ -220,6 +220,9 @@ impl Config {
         if self.database.connections_max == 0 {
             return impossible("database.connections_max", "must be at least 1");
         }
+        if self.database.url.as_ref().is_some_and(|url| url.reveal().trim().is_empty()) {
+            return impossible("database.url", "is empty: leave it out for a private database");
+        }
         let is_url = |path: &PathBuf| path.to_string_lossy().contains("://");
         if self.database.url_file.as_ref().is_some_and(is_url) {
             return impossible("database.url_file", "is the path of a file, not a URL");

@@ -26,7 +26,7 @@ fn every_check_is_listed_and_can_be_shown() {
             assert!(shown.stdout.contains(part), "{id}: {part}");
         }
         let shown = run(scanflow(folder.path(), &["checks", "show", id, "--output", "json"]));
-        assert_eq!(shown.json_lines(), [line.clone()]);
+        assert_eq!(shown.json_lines(), std::slice::from_ref(line));
     }
     let unknown = run(scanflow(folder.path(), &["checks", "show", "nothing.at_all"]));
     assert_eq!(unknown.exit, 2);

@@ -91,4 +91,5 @@ async fn a_table_for_people() {
     let empty = Place::filled("").await.run(&["status"]);
     assert_eq!(empty.exit, 0, "{}", empty.stderr);
     assert!(empty.stdout.contains("nobody leads"), "{}", empty.stdout);
+    assert!(empty.stdout.contains(" 0.00 needed"), "{}", empty.stdout);
 }

@@ -141,6 +141,7 @@ fn errors_name_the_variable_or_the_flag() {
             "1",
             "SCANFLOW_LANES__FAST__SPEED: lanes.fast.speed: unknown key",
         ),
+        ("SCANFLOW_DATABASE__URL", "", "SCANFLOW_DATABASE__URL: database.url: is empty"),
         (
             "SCANFLOW_SCHEDULE__RATE",
             "-1",

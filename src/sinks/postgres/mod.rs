@@ -86,7 +86,7 @@ impl Sink for Postgres {
                         results[*index] = result;
                     }
                 }
-                Err(err) if err.is_transient() => return Err(failed(err)),
+                Err(err) if !err.blames_values() => return Err(failed(err)),
                 Err(err) if batch.len() == 1 => {
                     let client = self.database.client().await.map_err(failed)?;
                     let parked = park::park(&client, chosen[0], &err, self.clock.now()).await;

@@ -25,7 +25,13 @@ pub(super) fn pool(
     connections_max: usize,
 ) -> Result<(Pool, String), DatabaseError> {
     let parts = url.parts()?;
-    let mut config: tokio_postgres::Config = parts.rest.parse().map_err(|err| explained(&err))?;
+    let mut config = parts.config()?;
+    if config.get_hosts().is_empty() {
+        // TLS asks for a name.
+        for address in config.get_hostaddrs().to_vec() {
+            config.host(address.to_string());
+        }
+    }
     let is_set = |option: &str| parts.set.contains(&option);
     if !is_set("application_name") {
         config.application_name("scanflow");
@@ -69,7 +75,7 @@ pub(super) fn pool(
     }
 
     let server = server(&config);
-    let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+    let hosts = config.get_hosts().len();
     let each = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
     let create_timeout = (each + HANDSHAKE_MAX) * u32::try_from(hosts).unwrap_or(u32::MAX);
 
@@ -89,30 +95,17 @@ pub(super) fn pool(
     Ok((pool, server))
 }
 
-/// The driver's own words may quote the URL; only the name of the option is taken from them.
-fn explained(err: &tokio_postgres::Error) -> UrlError {
-    let text = std::error::Error::source(err).map(ToString::to_string).unwrap_or_default();
-    let named = |option: &&&str| text == format!("invalid value for option `{option}`");
-    super::url::OPTIONS.iter().find(named).map_or(UrlError::Form, |option| UrlError::Value(option))
-}
-
 /// Hosts, ports and database, without user and password.
 fn server(config: &tokio_postgres::Config) -> String {
     let port = |index: usize| {
         let ports = config.get_ports();
         ports.get(index).or(ports.first()).copied().unwrap_or(5432)
     };
-    let named = config.get_hosts().iter().enumerate().map(|(index, host)| match host {
+    let hosts = config.get_hosts().iter().enumerate().map(|(index, host)| match host {
         Host::Tcp(name) => format!("{name}:{}", port(index)),
         Host::Unix(folder) => format!("{}/.s.PGSQL.{}", folder.display(), port(index)),
     });
-    let numbered = config.get_hostaddrs().iter().enumerate();
-    let numbered = numbered.map(|(index, address)| format!("{address}:{}", port(index)));
-    let hosts: Vec<String> = match config.get_hosts().is_empty() {
-        true => numbered.collect(),
-        false => named.collect(),
-    };
-    let hosts = if hosts.is_empty() { "no host".to_owned() } else { hosts.join(" or ") };
+    let hosts = hosts.collect::<Vec<_>>().join(" or ");
     match config.get_dbname() {
         Some(name) => format!("database {name} at {hosts}"),
         None => hosts,

@@ -5,11 +5,13 @@ use std::fmt;
 use deadpool_postgres::{Object, Pool};
 
 pub use error::DatabaseError;
+pub use grants::grants;
 pub use url::DatabaseUrl;
 
 pub mod cluster;
 pub mod error;
 pub mod export;
+pub mod grants;
 pub mod import;
 pub mod insights;
 pub mod migrate;

@@ -1,6 +1,7 @@
 //! Where the database is: a URL in one of libpq's two forms, `postgres://user@host/db?key=value` or
 //! `host=.. user=.. dbname=..`. Nothing here ever shows a part of it that may be secret.
 
+use std::error::Error as _;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -35,12 +36,14 @@ pub enum UrlError {
     PasswordInArguments,
     #[error("could not read it from {path}")]
     File { path: PathBuf, source: io::Error },
+    #[error("the first line of {path} is none")]
+    InFile { path: PathBuf, source: Box<UrlError> },
     #[error("its file {0} holds a password and everybody may read it: `chmod o= {0}`")]
     FileIsPublic(PathBuf),
 }
 
 /// Options that are handed on to the driver, and those that are understood here.
-pub(super) const OPTIONS: [&str; 20] = [
+const OPTIONS: [&str; 20] = [
     "user",
     "password",
     "dbname",
@@ -86,7 +89,7 @@ pub(super) struct Parts {
     /// Which options are set.
     pub(super) set: Vec<&'static str>,
     /// Everything else, for the driver.
-    pub(super) rest: String,
+    rest: String,
 }
 
 impl DatabaseUrl {
@@ -102,16 +105,15 @@ impl DatabaseUrl {
         let mut line = String::new();
         BufReader::new(file).read_line(&mut line).map_err(failed)?;
         let url = DatabaseUrl(line.trim().to_owned());
-        if mode & 0o007 != 0 && url.has_password()? {
+        let in_file = |err| UrlError::InFile { path: path.to_owned(), source: Box::new(err) };
+        if url.has_password().map_err(in_file)? && mode & 0o007 != 0 {
             return Err(UrlError::FileIsPublic(path.to_owned()));
         }
         Ok(url)
     }
 
     fn has_password(&self) -> Result<bool, UrlError> {
-        let parts = self.parts()?;
-        let config: tokio_postgres::Config = parts.rest.parse().map_err(|_| UrlError::Form)?;
-        Ok(config.get_password().is_some())
+        Ok(self.parts()?.config()?.get_password().is_some())
     }
 
     pub(super) fn parts(&self) -> Result<Parts, UrlError> {
@@ -144,6 +146,15 @@ fn option(name: &str, number: usize) -> Result<&'static str, UrlError> {
 }
 
 impl Parts {
+    /// What the driver makes of its part.
+    pub(super) fn config(&self) -> Result<tokio_postgres::Config, UrlError> {
+        let config: tokio_postgres::Config = self.rest.parse().map_err(|err| explained(&err))?;
+        match config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            true => Err(UrlError::Form),
+            false => Ok(config),
+        }
+    }
+
     /// Takes an option, or says that it is for the driver.
     fn take(&mut self, name: &'static str, value: &str) -> bool {
         self.set.push(name);
@@ -154,6 +165,13 @@ impl Parts {
         }
         true
     }
+}
+
+/// The driver's own words may quote the URL; only the name of the option is taken from them.
+fn explained(err: &tokio_postgres::Error) -> UrlError {
+    let text = err.source().map(ToString::to_string).unwrap_or_default();
+    let is_named = |option: &&&str| text == format!("invalid value for option `{option}`");
+    OPTIONS.iter().find(is_named).map_or(UrlError::Form, |option| UrlError::Value(option))
 }
 
 fn url_parts(after_scheme: &str) -> Result<Parts, UrlError> {

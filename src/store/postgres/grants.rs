@@ -1,0 +1,41 @@
+//! What the runtime role may do: everything but to change the schema, which is the owner's.
+
+use std::fmt::Write;
+
+/// Privileges, and the tables that need them.
+const TABLES: [(&str, &[&str]); 5] = [
+    ("select", &["schema_migrations"]),
+    // Append-only; dropping old partitions is the owner's.
+    ("select, insert", &["insight_events"]),
+    ("select, insert, delete", &["records", "asset_changes", "dead_letters"]),
+    ("select, insert, update", &["sources", "accounts", "zones", "checks", "insights"]),
+    ("select, insert, update, delete", &["scan_state", "leases"]),
+];
+
+const SEQUENCES: [&str; 1] = ["asset_ids"];
+
+const FUNCTIONS: [&str; 3] = ["ensure_history_partitions", "flush_outcomes", "park_outcome"];
+
+/// SQL that the owner runs once in the database, and again after each migration: it gives `role`,
+/// which exists, what `run`, `import` and the other commands need. Never a superuser, no extension,
+/// no DDL; the partitions of the history are made by a function of the owner.
+pub fn grants(role: &str) -> String {
+    let literal = role.replace('\'', "''");
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    let mut sql = format!(
+        "do $grant$ begin\n    execute format('grant connect on database %I to %I', current_database(), \
+         '{literal}');\nend $grant$;\n\
+         -- What Postgres 14 still grants to everybody.\n\
+         revoke create on schema public from public;\n\
+         grant usage on schema public to {role};\n"
+    );
+    let mut grant = |privileges: &str, objects: &str| {
+        writeln!(sql, "grant {privileges} on {objects} to {role};").expect("a String takes all");
+    };
+    for (privileges, tables) in TABLES {
+        grant(privileges, &tables.join(", "));
+    }
+    grant("usage", &format!("sequence {}", SEQUENCES.join(", ")));
+    grant("execute", &format!("function {}", FUNCTIONS.join(", ")));
+    sql
+}
