@@ -3,5 +3,6 @@
 
 mod entry;
 pub mod normalise;
+pub mod zonefile;
 
 pub use entry::{AccountEntry, Place, Problem, RecordEntry, ZoneEntry};

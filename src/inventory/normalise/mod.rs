@@ -10,6 +10,7 @@ use crate::model::{Record, RecordType};
 pub use content::text_of_strings;
 pub(in crate::inventory) use content::{names_in, text_of_bytes};
 pub use name::name;
+pub(in crate::inventory) use name::unescape;
 
 /// The greatest TTL (RFC 2181 §8).
 const TTL_SECONDS_MAX: u32 = i32::MAX as u32;
@@ -109,7 +110,7 @@ pub fn record(raw: RawRecord<'_>) -> Result<Record, NormaliseError> {
 }
 
 /// `TYPE16` is TXT.
-fn record_type(text: &str) -> Result<RecordType, NormaliseError> {
+pub(in crate::inventory) fn record_type(text: &str) -> Result<RecordType, NormaliseError> {
     use domain::base::iana::Rtype;
     let is_name = (1..=32).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));

@@ -112,7 +112,7 @@ impl Form<'_> {
 }
 
 /// The byte that stands after a backslash, and how many characters say so.
-pub(super) fn unescape(after: &[u8]) -> Option<(u8, usize)> {
+pub(in crate::inventory) fn unescape(after: &[u8]) -> Option<(u8, usize)> {
     match after {
         [b'0'..=b'9', ..] => {
             let digits = after.get(..3)?;
