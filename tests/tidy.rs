@@ -9,12 +9,13 @@ const LINES_MAX: usize = 400;
 const DRAWERS: [&str; 7] = ["util", "utils", "helper", "helpers", "common", "misc", "manager"];
 
 /// The start of a path, and what files there must not mention.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("src/", &["scanflow_dataflows"]),
     ("src/model/", &["timely::", "tokio::", "std::fs", "std::net", "crate::clock"]),
     ("src/checks/", &["timely::", "tokio::", "std::fs", "std::net", "crate::clock", "async "]),
     ("src/lanes/", &["timely::", "tokio::", "std::fs", "std::net", "crate::clock"]),
     ("src/schedule/", &["timely::", "tokio::", "std::fs", "std::net", "crate::clock"]),
+    ("src/inventory/", &["timely::", "tokio::", "std::fs", "crate::clock", "async "]),
     ("src/store/", &["timely::", "crate::operators"]),
     ("src/sinks/", &["timely::", "crate::operators"]),
     ("src/operators/", &["std::fs", "std::net", "block_on", "crate::worker"]),
