@@ -52,6 +52,9 @@ pub trait Gather {
 
     fn end_file(&mut self);
 
+    /// Something that is passed over and no problem.
+    fn remark(&mut self, _place: &Place, _reason: String) {}
+
     /// False: no entry that may come is of interest.
     fn wants_more(&self) -> bool {
         true

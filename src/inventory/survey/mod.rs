@@ -8,13 +8,13 @@
 
 use std::collections::HashMap;
 
+use self::listing::{Listing, storable};
 use super::gather::{Entry, Gather, Holds, Subject};
 use super::{AccountEntry, ContentHash, Place, Problem, RecordEntry, ZoneEntry};
 use crate::model::is_at_or_below;
 use crate::schedule::Cadences;
 
-/// An id takes part in an index, whose entries are limited.
-const ID_BYTES_MAX: usize = 1_024;
+mod listing;
 
 /// What happens to the record set of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub struct Survey {
     accounts: Listing<AccountEntry>,
     zones: Listing<ZoneListed>,
     problems: Vec<Problem>,
+    remarks: Vec<Problem>,
     /// Zones that were not listed, with their first line and the count of their lines.
     strangers: HashMap<String, (Place, u64)>,
     current: Option<Current>,
@@ -62,13 +63,6 @@ pub struct Survey {
     listing_complete: bool,
     has_records: bool,
     absence_proves_nothing: bool,
-}
-
-#[derive(Debug)]
-struct Listing<E> {
-    entries: Vec<(Place, E)>,
-    /// None: the entry is listed, but bad.
-    by_id: HashMap<String, (Place, Option<usize>)>,
 }
 
 #[derive(Debug)]
@@ -89,28 +83,6 @@ struct Current {
     last: Place,
 }
 
-impl<E> Default for Listing<E> {
-    fn default() -> Listing<E> {
-        Listing { entries: Vec::new(), by_id: HashMap::new() }
-    }
-}
-
-impl<E> Listing<E> {
-    /// Err: why it is not taken.
-    fn add(&mut self, place: &Place, id: String, entry: E) -> Result<(), String> {
-        if let Some((other, _)) = self.by_id.get(&id) {
-            return Err(format!("the id {id:?} stands at {other} already"));
-        }
-        self.by_id.insert(id, (place.clone(), Some(self.entries.len())));
-        self.entries.push((place.clone(), entry));
-        Ok(())
-    }
-
-    fn reject(&mut self, place: &Place, id: String) {
-        self.by_id.entry(id).or_insert_with(|| (place.clone(), None));
-    }
-}
-
 impl Survey {
     /// `records_partial` says of every zone that its source holds only a part of its records.
     pub fn new(cadences: Cadences, records_partial: bool) -> Survey {
@@ -120,6 +92,7 @@ impl Survey {
             accounts: Listing::default(),
             zones: Listing::default(),
             problems: Vec::new(),
+            remarks: Vec::new(),
             strangers: HashMap::new(),
             current: None,
             holds: Holds::BOTH,
@@ -133,6 +106,11 @@ impl Survey {
     /// The problems since the last call.
     pub fn take_problems(&mut self) -> Vec<Problem> {
         std::mem::take(&mut self.problems)
+    }
+
+    /// What was passed over since the last call.
+    pub fn take_remarks(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.remarks)
     }
 
     /// Ends the reading. The problems that show only now come with the result.
@@ -366,19 +344,8 @@ impl Gather for Survey {
         self.close();
         self.next_is_kept = false;
     }
-}
 
-/// Whether Postgres can hold the texts and the id can be a key.
-fn storable(id: &str, texts: &[&String], json: &str) -> Result<(), String> {
-    if id.is_empty() {
-        return Err("the id is empty".to_owned());
+    fn remark(&mut self, place: &Place, reason: String) {
+        self.remarks.push(Problem { place: place.clone(), reason });
     }
-    if id.len() > ID_BYTES_MAX {
-        return Err(format!("the id has {} bytes; {ID_BYTES_MAX} are allowed", id.len()));
-    }
-    // In JSON a NUL is always escaped.
-    if texts.iter().any(|text| text.contains('\0')) || json.contains("\\u0000") {
-        return Err("a NUL character cannot be stored".to_owned());
-    }
-    Ok(())
 }
