@@ -8,8 +8,10 @@ use scanflow::store::postgres::Database;
 use scanflow::store::postgres::migrate::migrate;
 use uuid::Uuid;
 
+pub use expected::{Expected, Subject, assert_same, json_lines, json_text};
 pub use server::ThrowAwayServer;
 
+mod expected;
 mod server;
 
 /// An empty, migrated database that no other test uses.

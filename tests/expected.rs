@@ -2,8 +2,6 @@
 //! source is a fleet of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use scanflow::checks::{self, concerns, evaluate};
@@ -13,15 +11,14 @@ use scanflow::model::{
 };
 use scanflow::store::load_with_references;
 use scanflow::store::memory::Memory;
-use scanflow_testing::shared_data;
+use scanflow_testing::{
+    Expected, Subject, assert_same, json_lines as lines, json_text as text, shared_data,
+};
 use serde_json::Value;
 
 /// What no source states.
 const NEVER_KNOWN: [(&str, Facet); 2] =
     [("zone.tls_min_version", Facet::Settings), ("account.mfa_not_enforced", Facet::Account)];
-
-/// Check, external id of the asset, subject.
-type Found = (String, String, String);
 
 #[test]
 fn dotgov() {
@@ -60,7 +57,7 @@ fn municipal() {
 
 /// `is_partial`: the source shows only some records of each of its zones.
 fn finds_what_is_expected(source: &str, is_partial: bool) {
-    let Some(expected) = shared_data(&format!("expected/{source}.jsonl.zst")) else { return };
+    let Some(expected) = Expected::of(source) else { return };
     let folder = shared_data(source).expect("lies beside what is expected of it");
     let fleet = Fleet::read(&folder);
     let snapshots = fleet.snapshots();
@@ -91,29 +88,11 @@ fn finds_what_is_expected(source: &str, is_partial: bool) {
             }
         }
     }
-    let lines: Vec<Value> = lines(&expected).collect();
-    let of_verdict = |verdict: &str| -> BTreeSet<Found> {
-        let lines = lines.iter().filter(|line| line["verdict"] == verdict);
-        lines.map(|line| (text(line, "check"), text(line, "zone"), text(line, "subject"))).collect()
-    };
-    assert_same("fails", &found, &of_verdict("fail"));
-    let open: BTreeSet<Found> = of_verdict("unknown").intersection(&found).cloned().collect();
+    assert_same("fails", &found, &expected.fails);
+    let open: BTreeSet<Subject> = expected.unknown.intersection(&found).cloned().collect();
     assert_same("unknown, yet found", &open, &BTreeSet::new());
-    let expected = of_verdict("unknown").into_iter().map(|(check, zone, _)| (check, zone));
+    let expected = expected.unknown.into_iter().map(|(check, zone, _)| (check, zone));
     assert_same("unknown", &unknown, &expected.collect());
-}
-
-fn assert_same<T: Ord + std::fmt::Debug>(what: &str, found: &BTreeSet<T>, expected: &BTreeSet<T>) {
-    let only = |sign: char, left: &BTreeSet<T>, right: &BTreeSet<T>| -> Vec<String> {
-        left.difference(right).map(|line| format!("{sign} {line:?}")).collect()
-    };
-    let differing = [only('-', expected, found), only('+', found, expected)].concat();
-    assert!(
-        differing.is_empty(),
-        "{what}: {} lines differ (- not found, + not expected)\n{}",
-        differing.len(),
-        differing.join("\n")
-    );
 }
 
 /// One source in the form of the data's README.
@@ -177,15 +156,4 @@ fn record(line: &Value) -> Record {
             text(line, "content"),
         )
     }
-}
-
-fn lines(path: &Path) -> impl Iterator<Item = Value> {
-    let file = File::open(path).expect("a readable file");
-    let decoder = zstd::Decoder::new(file).expect("a zstd file");
-    let lines = BufReader::new(decoder).lines();
-    lines.map(|line| serde_json::from_str(&line.expect("valid UTF-8")).expect("valid JSON"))
-}
-
-fn text(line: &Value, key: &str) -> String {
-    line[key].as_str().unwrap_or_else(|| panic!("no {key} in {line}")).to_owned()
 }
