@@ -135,3 +135,67 @@ async fn json_lines_that_state_their_kinds_are_taken_from_a_folder_and_others_no
     let expected = ["all/fleet/changes.jsonl", "all/other", "all/three"];
     assert_eq!(skipped, expected.map(|name| world.path(name)));
 }
+
+/// Copies a folder of answers of the repository.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry").path();
+        let target = to.join(entry.file_name().expect("a name"));
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else {
+            std::fs::copy(&entry, &target).expect("a copy");
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_of_an_api_complete_each_other() {
+    let world = World::new().await;
+    copy(&scanflow_testing::workspace().join("tests/cloudflare"), &world.path("cf"));
+    world.write("cf/stats.json", r#"{"zones":2}"#);
+    let told = world.import(world.path("cf")).await;
+    // Three bad zones, a missing page of zones and two bad records.
+    assert_eq!(told.report.problems, 6, "{:?}", told.lines());
+    let zones = "select external_id, plan, records_complete, settings->>'min_tls_version', \
+                 dnssec->>'status', record_count from zones order by 1";
+    let rows = world.rows(zones).await;
+    assert_eq!(rows[0], "1c2d pro f 1.2 active 0", "{rows:?}");
+    let accounts = "select external_id, name, settings->>'enforce_twofactor', \
+                    jsonb_array_length(members) from accounts";
+    assert_eq!(world.rows(accounts).await, ["0a1b Example Ltd false 2"]);
+
+    // With the bad records taken out, the set is stored.
+    let path = world.path("cf/zones/1c2d/dns_records.json");
+    let text = std::fs::read(&path).expect("a file");
+    let mut answer: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    answer["result"].as_array_mut().expect("records").truncate(7);
+    answer["result_info"] = serde_json::Value::Null;
+    std::fs::write(&path, answer.to_string()).expect("a file");
+    let told = world.import(world.path("cf")).await;
+    assert_eq!(told.report.problems, 4, "{:?}", told.lines());
+    assert_eq!(world.rows(zones).await[0], "1c2d pro t 1.2 active 7");
+
+    // A settings file that says less than nothing takes the facet away, and nothing else.
+    world.write("cf/zones/1c2d/settings.json", r#"{"success":false,"errors":[]}"#);
+    let told = world.import(world.path("cf")).await;
+    assert_eq!(told.report.problems, 5, "{:?}", told.lines());
+    assert_eq!(world.rows(zones).await[0], "1c2d pro t null active 7");
+    // No page of records: the set stays.
+    std::fs::remove_file(&path).expect("removed");
+    world.import(world.path("cf")).await;
+    assert_eq!(world.rows(zones).await[0], "1c2d pro t null active 7");
+}
+
+#[tokio::test]
+async fn the_shared_answers_lack_pages_so_no_set_of_theirs_is_whole() {
+    let Some(folder) = scanflow_testing::shared_data("samples/cloudflare-api") else { return };
+    let world = World::new().await;
+    let told = world.import(&folder).await;
+    let lines = told.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("175 of 178 pages are missing"), "{lines:?}");
+    assert_eq!((told.report.zones, told.report.accounts), (19, 2));
+    assert_eq!(world.number("select count(*) from zones where records_complete").await, 0);
+}

@@ -118,7 +118,7 @@ impl Survey {
         self.close();
         for (id, (place, lines)) in std::mem::take(&mut self.strangers) {
             let lines = if lines == 1 { "1 record".into() } else { format!("{lines} records") };
-            self.problem(&place, format!("{lines} of the zone {id:?}, which is not listed"));
+            self.tell(&place, format!("{lines} of the zone {id:?}, which is not listed"));
         }
         let accounts = std::mem::take(&mut self.accounts);
         let mut surveyed = Surveyed::default();
@@ -154,14 +154,14 @@ impl Survey {
         (surveyed, self.problems)
     }
 
-    fn problem(&mut self, place: &Place, reason: String) {
+    fn tell(&mut self, place: &Place, reason: String) {
         self.problems.push(Problem { place: place.clone(), reason });
     }
 
     /// A problem that leaves an account or a zone unlisted.
     fn lost(&mut self, place: &Place, reason: String) {
         self.listing_complete = false;
-        self.problem(place, reason);
+        self.tell(place, reason);
     }
 
     fn account(&mut self, place: &Place, account: AccountEntry) {
@@ -198,7 +198,7 @@ impl Survey {
 
     fn plan(&mut self, place: &Place, plan: Option<String>) {
         if let Some(plan) = plan.filter(|plan| !self.cadences.knows(plan)) {
-            self.problem(place, format!("the plan {plan:?} has no cadence: scheduled as free"));
+            self.tell(place, format!("the plan {plan:?} has no cadence: scheduled as free"));
         }
     }
 
@@ -215,7 +215,7 @@ impl Survey {
             }
             return;
         };
-        self.problem(place, reason);
+        self.tell(place, reason);
         self.keep(zone);
     }
 
@@ -259,7 +259,7 @@ impl Survey {
             let id = &listed.entry.external_id;
             let reason =
                 format!("record lines of the zone {id:?} are not together: others end at {last}");
-            self.problem(place, reason);
+            self.tell(place, reason);
             self.keep(zone);
         }
     }
@@ -322,13 +322,13 @@ impl Gather for Survey {
                 self.lost(place, reason);
             }
             Subject::RecordOf(id) => {
-                self.problem(place, reason);
+                self.tell(place, reason);
                 if let Some(zone) = self.open(place, &id) {
                     self.keep(zone);
                 }
             }
             Subject::Unknown => {
-                self.problem(place, reason);
+                self.tell(place, reason);
                 self.lost_anything();
                 self.next_is_kept = self.holds.records;
             }
@@ -336,13 +336,23 @@ impl Gather for Survey {
     }
 
     fn cut(&mut self, place: &Place, reason: String) {
-        self.problem(place, reason);
+        self.tell(place, reason);
         self.lost_anything();
     }
 
     fn end_file(&mut self) {
         self.close();
         self.next_is_kept = false;
+    }
+
+    fn problem(&mut self, place: &Place, reason: String) {
+        self.tell(place, reason);
+    }
+
+    fn records_unknown(&mut self, zone_id: &str) {
+        if let Some((_, Some(zone))) = self.zones.by_id.get(zone_id) {
+            self.keep(*zone);
+        }
     }
 
     fn remark(&mut self, place: &Place, reason: String) {

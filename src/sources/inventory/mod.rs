@@ -14,6 +14,7 @@ use crate::store::postgres::import::{
 };
 use crate::store::postgres::{Database, DatabaseError};
 
+mod cloudflare;
 mod lines;
 mod owners;
 mod read;
@@ -33,7 +34,8 @@ pub struct Options {
     pub paths: Vec<PathBuf>,
     /// The source of all paths; None: each is named after its file or folder.
     pub source: Option<String>,
-    /// Of zones in zone files that `owners.csv` does not name.
+    /// Of zones in zone files that `owners.csv` does not name; its plan also that of accounts in a
+    /// provider's JSON, which states none.
     pub owner: Owner,
     /// The sources hold only a part of each zone's records.
     pub records_partial: bool,

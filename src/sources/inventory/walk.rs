@@ -10,10 +10,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cloudflare;
 use super::lines::{Line, Lines, open};
 use super::owners::Owner;
 use crate::inventory::ndjson::{self, LineKind};
 use crate::inventory::{Place, Problem};
+
+/// How deep answers lie below the folder of a source: `zones/ID/settings.json`, and one more.
+const ANSWERS_DEPTH_MAX: u32 = 3;
 
 /// One source with its files, in the order in which they are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +47,19 @@ pub(super) enum Part {
         files: Vec<PathBuf>,
         owners: Option<PathBuf>,
     },
+    /// Answers of an API, as files.
+    Cloudflare {
+        files: Vec<PathBuf>,
+    },
 }
 
 impl Part {
     fn path(&self) -> PathBuf {
         match self {
             Part::Lines { file, .. } => file.clone(),
-            Part::ZoneFiles { files, .. } => files.last().cloned().unwrap_or_default(),
+            Part::ZoneFiles { files, .. } | Part::Cloudflare { files } => {
+                files.last().cloned().unwrap_or_default()
+            }
         }
     }
 
@@ -59,6 +69,7 @@ impl Part {
             Part::ZoneFiles { files, owners } => {
                 files.contains(entry) || owners.as_ref() == Some(entry)
             }
+            Part::Cloudflare { files } => files.iter().any(|file| file.starts_with(entry)),
         }
     }
 }
@@ -103,9 +114,25 @@ pub fn walk(paths: &[PathBuf], name: Option<&str>, owner: &Owner) -> Result<Foun
             Part::Lines { kind: Some(LineKind::Zone), .. } => 1,
             _ => 2,
         });
+        join_answers(&mut parts);
         Source { name, parts, owner: owner.clone() }
     });
     Ok(Found { sources: sources.collect(), notes })
+}
+
+/// Answers complete each other, also when they were given one by one.
+fn join_answers(parts: &mut Vec<Part>) {
+    let mut all = Vec::new();
+    parts.retain_mut(|part| match part {
+        Part::Cloudflare { files } => {
+            all.append(files);
+            false
+        }
+        _ => true,
+    });
+    if !all.is_empty() {
+        parts.push(Part::Cloudflare { files: all });
+    }
 }
 
 type Named = (String, Vec<Part>);
@@ -165,7 +192,14 @@ fn folder(entries: &[PathBuf], notes: &mut Vec<Problem>) -> Result<Vec<Part>, St
             let zones: Vec<PathBuf> = zones.map(|file| file.to_path_buf()).collect();
             let mixed = files.iter().filter(|file| is_json_lines(file) && states_its_kinds(file));
             let part = |file: &&PathBuf| Part::Lines { file: file.to_path_buf(), kind: None };
-            if zones.is_empty() { mixed.map(part).collect() } else { vec![zone_files(zones)] }
+            if !zones.is_empty() {
+                vec![zone_files(zones)]
+            } else if files.iter().any(|file| cloudflare::lists_zones(file)) {
+                let files = entries.iter().flat_map(|entry| answers(entry, ANSWERS_DEPTH_MAX));
+                vec![Part::Cloudflare { files: files.collect() }]
+            } else {
+                mixed.map(part).collect()
+            }
         }
         _ => {
             let held: Vec<&str> = three.into_keys().collect();
@@ -188,10 +222,22 @@ fn folder(entries: &[PathBuf], notes: &mut Vec<Problem>) -> Result<Vec<Part>, St
 /// The part that a file is when it is given by itself.
 fn file(path: &Path) -> Part {
     let kind = kind_of_name(path).map(|(_, kind)| kind);
-    if is_json_lines(path) || (!is_zone_file(path) && begins_with_a_brace(path)) {
+    if is_json_lines(path) || (!has_telling_name(path) && begins_with_a_brace(path)) {
         return Part::Lines { file: path.to_owned(), kind };
     }
+    if plain_name(path).ends_with(".json") {
+        return Part::Cloudflare { files: vec![path.to_owned()] };
+    }
     zone_files(vec![path.to_owned()])
+}
+
+/// JSON files at or below a path, in order of their names.
+fn answers(path: &Path, depth: u32) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return Vec::from_iter(plain_name(path).ends_with(".json").then(|| path.to_owned()));
+    }
+    let below = if depth == 0 { Vec::new() } else { entries(path).unwrap_or_default() };
+    below.iter().flat_map(|entry| answers(entry, depth - 1)).collect()
 }
 
 /// Zone files with the file of their owners, if it lies beside them.
@@ -222,6 +268,10 @@ fn is_json_lines(path: &Path) -> bool {
 fn is_zone_file(path: &Path) -> bool {
     let name = plain_name(path);
     name.ends_with(".zone") || name.starts_with("db.")
+}
+
+fn has_telling_name(path: &Path) -> bool {
+    is_zone_file(path) || plain_name(path).ends_with(".json")
 }
 
 /// Whether a file that has no telling name can be JSON.
