@@ -48,6 +48,7 @@ const WORK: &[&str] = &[
     "select opened from flush_outcomes(now(), '{2}', '{1}', '{2}', array[now()], '{10}', '{1}',
          array[gen_random_uuid()], '{0}', '{0}', '{1}', '{}', '{}', '{}', '{}', '{}')",
     "select park_outcome(now(), 1, 1, 1, now(), '22021', 'why', 'x')",
+    "select prune_assets('{2}')",
     "delete from dead_letters",
     "insert into leases values ('schedule', 'me', 1, now())
      on conflict (name) do update set token = leases.token + 1",

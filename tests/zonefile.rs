@@ -110,11 +110,9 @@ fn every_sample_gives_the_records_that_bind_reads() {
         let path = folder().join(file);
         let text = std::fs::read(&path).unwrap();
         let zone = read(&text, "example.org");
-        assert_eq!(
-            (zone.zone.as_deref(), zone.records.len()),
-            (Some("example.org"), count),
-            "{file}"
-        );
+        assert_eq!(zone.zone.as_deref(), Some("example.org"), "{file}");
+        let set: BTreeSet<&Record> = zone.records.iter().collect();
+        assert_eq!(set.len(), count, "{file}");
         if let Some(oracle) = oracle(&path, "example.org") {
             assert_equal(&zone, &oracle);
         }

@@ -52,6 +52,15 @@ pub trait Gather {
 
     fn end_file(&mut self);
 
+    /// Something that is not known now and harms no entry.
+    fn problem(&mut self, _place: &Place, _reason: String) {}
+
+    /// The source says nothing of the records of this zone, which was listed.
+    fn records_unknown(&mut self, _zone_id: &str) {}
+
+    /// Something that is passed over and no problem.
+    fn remark(&mut self, _place: &Place, _reason: String) {}
+
     /// False: no entry that may come is of interest.
     fn wants_more(&self) -> bool {
         true

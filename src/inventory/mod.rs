@@ -1,6 +1,7 @@
 //! What an inventory says, in one form whatever its format. Pure: readers of files and writers of
 //! tables are elsewhere.
 
+pub mod cloudflare;
 mod content_hash;
 mod entry;
 mod gather;

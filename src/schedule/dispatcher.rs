@@ -3,15 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
-use super::{Agenda, AssetChange, Rate, TokenBucket};
+use super::{Agenda, AssetChange, Progress, Rate, Stats, TokenBucket};
 use crate::model::{
     Asked, AssetId, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
-
-/// A longer latency counts as this.
-const HOUR_US: u64 = 3_600_000_000;
 
 /// When the source gives up its capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,31 +56,6 @@ struct Open {
     emitted_at: UnixTime,
 }
 
-/// What a dispatcher has seen so far.
-#[derive(Clone, Debug)]
-pub struct Stats {
-    pub emitted: u64,
-    pub returned: PerLane<u64>,
-    /// From emitted to durable, in microseconds.
-    pub latency_us: Histogram<u64>,
-}
-
-/// How a run goes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Progress {
-    pub assets: usize,
-    /// Of the assets that wait.
-    pub never_scanned: usize,
-    /// Waiting assets whose scan is due.
-    pub due: usize,
-    /// Scans that are out.
-    pub out: usize,
-    pub weight_out: PerLane<u64>,
-    pub returned: PerLane<u64>,
-    /// None: credits alone hold back.
-    pub per_second_max: Option<f64>,
-}
-
 impl Dispatcher {
     /// # Panics
     /// If a rate is not positive: the configuration is checked before.
@@ -96,11 +66,7 @@ impl Dispatcher {
             issued: 0,
             taken: PerLane::default(),
             open: HashMap::new(),
-            stats: Stats {
-                emitted: 0,
-                returned: PerLane::default(),
-                latency_us: Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds"),
-            },
+            stats: Stats::default(),
             settings,
             agenda,
         };

@@ -4,9 +4,11 @@
 mod agenda;
 mod cadence;
 mod dispatcher;
+mod progress;
 mod rate;
 
 pub use agenda::{Agenda, AssetChange, Listed};
 pub use cadence::Cadences;
-pub use dispatcher::{Dispatcher, Ending, Progress, Settings, Stats};
+pub use dispatcher::{Dispatcher, Ending, Settings};
+pub use progress::{Progress, Stats};
 pub use rate::{Rate, TokenBucket};

@@ -172,10 +172,8 @@ async fn a_truncated_file_is_named_and_keeps_what_did_not_come() {
     let write = |content: &str, keep: f64| {
         let records: Vec<String> =
             (0..4_000).map(|n| record(&format!("z{n:04}"), &format!("{content}{n}"))).collect();
-        let lines = |lines: &[String]| {
-            let bytes = zstd::encode_all(lines.join("\n").as_bytes(), 3).expect("zstd");
-            bytes
-        };
+        let lines =
+            |lines: &[String]| zstd::encode_all(lines.join("\n").as_bytes(), 3).expect("zstd");
         world.write("cut/accounts.jsonl", ACCOUNT);
         world.write("cut/zones.jsonl.zst", lines(&zones));
         let bytes = lines(&records);

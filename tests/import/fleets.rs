@@ -36,7 +36,7 @@ async fn all_shared_fleets_are_imported_whole_and_the_second_time_nothing_is_wri
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Skipped(note) => Some(note.path.file_name()?.to_str()?.to_owned()),
+            Event::Skipped(note) => Some(note.place.file.file_name()?.to_str()?.to_owned()),
             _ => None,
         })
         .collect();

@@ -3,5 +3,6 @@
 mod bad_input;
 mod changes;
 mod fleets;
+mod formats;
 mod prune;
 mod world;

@@ -28,10 +28,12 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// A sink, and how to look into it. Assets are numbered from 1 to [`ASSETS_MAX`].
 struct Candidate {
     name: &'static str,
-    flush: Box<dyn Fn(&[Outcome]) -> Vec<Flushed>>,
+    flush: Box<Flush>,
     open: Box<dyn Fn() -> BTreeMap<InsightKey, Finding>>,
     history: Box<dyn Fn() -> Vec<InsightEvent>>,
 }
+
+type Flush = dyn Fn(&[Outcome]) -> Vec<Flushed>;
 
 const ASSETS_MAX: i64 = 9;
 

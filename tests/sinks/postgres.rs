@@ -24,7 +24,8 @@ const OPEN: &str = "select i.asset_id, c.name, i.subject, i.severity, i.evidence
     from insights i join checks c on c.id = i.check_id
     where i.resolved_at is null and i.asset_id between $1 and $2";
 const HISTORY: &str = "select e.asset_id, c.name, e.subject, e.change, e.config_version, e.sequence
-    from insight_events e join checks c on c.id = e.check_id where e.asset_id between $1 and $2";
+    from insight_events e join checks c on c.id = e.check_id where e.asset_id between $1 and $2
+    order by e.asset_id, e.config_version, e.sequence, c.name, e.subject";
 
 /// Adds the rows that an import makes.
 pub(crate) async fn add_assets(database: &Database, first: i64, last: i64) {

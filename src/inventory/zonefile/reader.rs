@@ -150,8 +150,11 @@ impl<'i> Reader<'i> {
         let mut ttl = own_ttl.or(self.default_ttl).or(self.last_ttl);
         if kind == RecordType::Soa {
             self.soa_owner.get_or_insert_with(|| owner.clone());
-            // What BIND does for a file without any TTL.
-            ttl = ttl.or(minimum(&content.text));
+            if ttl.is_none() {
+                // What BIND does for a file that begins without a TTL.
+                self.default_ttl = minimum(&content.text);
+                ttl = self.default_ttl;
+            }
         }
         let record = normalise::record(RawRecord {
             name: &owner,
@@ -163,7 +166,7 @@ impl<'i> Reader<'i> {
             private_routing: false,
         });
         let record = record.map_err(|error| error.to_string())?;
-        self.last_ttl = if self.default_ttl.is_none() { ttl } else { own_ttl.or(self.last_ttl) };
+        self.last_ttl = own_ttl.or(self.last_ttl);
         if content.is_raw {
             *self.raw.entry(record.kind.clone()).or_default() += 1;
         }

@@ -14,12 +14,16 @@ use crate::store::postgres::import::{
 };
 use crate::store::postgres::{Database, DatabaseError};
 
+mod cloudflare;
 mod lines;
+mod owners;
 mod read;
 mod reading;
 mod walk;
+mod zonefiles;
 
-pub use walk::{Found, Note, Source, WalkError, walk};
+pub use owners::Owner;
+pub use walk::{Found, Source, WalkError, walk};
 
 /// So many changed assets make the statistics of the tables worthless.
 const ANALYZED_ABOVE: u64 = 1_000;
@@ -30,6 +34,9 @@ pub struct Options {
     pub paths: Vec<PathBuf>,
     /// The source of all paths; None: each is named after its file or folder.
     pub source: Option<String>,
+    /// Of zones in zone files that `owners.csv` does not name; its plan also that of accounts in a
+    /// provider's JSON, which states none.
+    pub owner: Owner,
     /// The sources hold only a part of each zone's records.
     pub records_partial: bool,
     /// Sources whose assets are removed if they are no longer listed.
@@ -57,7 +64,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Something was passed over.
-    Skipped(Note),
+    Skipped(Problem),
     Problem(Problem),
     /// So many more lines of a source were read.
     Read {
@@ -94,7 +101,7 @@ pub async fn import(
     options: &Options,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, ImportError> {
-    let found = walk(&options.paths, options.source.as_deref())?;
+    let found = walk(&options.paths, options.source.as_deref(), &options.owner)?;
     for name in &options.prune {
         if !found.sources.iter().any(|source| source.name == *name) {
             let names: Vec<&str> = found.sources.iter().map(|source| &*source.name).collect();

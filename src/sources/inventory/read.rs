@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::lines::{Line, Lines, open};
 use super::walk::{Part, Source};
+use super::{cloudflare, zonefiles};
 use crate::inventory::ndjson::{self, LineKind};
 use crate::inventory::{Gather, Holds, Place, Subject};
 
@@ -35,6 +36,10 @@ pub(super) fn records<G: Gather>(source: &Source, gather: &mut G, report: Report
                 lines(file, *kind, Half::Records, gather, report);
             }
             Part::Lines { .. } => {}
+            Part::Cloudflare { files } => cloudflare::read(files, &source.owner, gather, report),
+            Part::ZoneFiles { files, owners } => {
+                zonefiles::read(files, owners.as_deref(), &source.owner, gather, report);
+            }
         }
     }
 }

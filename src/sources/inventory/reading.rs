@@ -26,16 +26,19 @@ pub(super) fn survey(source: Source, options: &Options) -> Surveying {
     let mut survey = Survey::new(options.cadences.clone(), options.records_partial);
     let task = spawn_blocking(move || {
         // Nobody listens any more when the import has failed.
-        let send = |problems: Vec<Problem>, lines| {
+        let send = |problems: Vec<Problem>, remarks: Vec<Problem>, lines| {
+            let remarks = remarks.into_iter().map(Event::Skipped);
             let mut events: Vec<Event> = problems.into_iter().map(Event::Problem).collect();
+            events.extend(remarks);
             events.push(Event::Read { source: source.name.clone(), lines });
             drop(sender.blocking_send(events));
         };
         read::everything(&source, &mut survey, &mut |survey: &mut Survey, lines| {
-            send(survey.take_problems(), lines);
+            send(survey.take_problems(), survey.take_remarks(), lines);
         });
+        let remarks = survey.take_remarks();
         let (surveyed, problems) = survey.finish();
-        send(problems, 0);
+        send(problems, remarks, 0);
         (source, surveyed)
     });
     Surveying { events, task }

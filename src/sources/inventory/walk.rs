@@ -10,14 +10,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cloudflare;
 use super::lines::{Line, Lines, open};
+use super::owners::Owner;
 use crate::inventory::ndjson::{self, LineKind};
+use crate::inventory::{Place, Problem};
+
+/// How deep answers lie below the folder of a source: `zones/ID/settings.json`, and one more.
+const ANSWERS_DEPTH_MAX: u32 = 3;
 
 /// One source with its files, in the order in which they are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub name: String,
     pub(super) parts: Vec<Part>,
+    /// Of zones whose owner no file states.
+    pub(super) owner: Owner,
 }
 
 impl Source {
@@ -31,22 +39,39 @@ impl Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// JSON Lines; the kind of all lines, or None if each states its own.
-    Lines { file: PathBuf, kind: Option<LineKind> },
+    Lines {
+        file: PathBuf,
+        kind: Option<LineKind>,
+    },
+    ZoneFiles {
+        files: Vec<PathBuf>,
+        owners: Option<PathBuf>,
+    },
+    /// Answers of an API, as files.
+    Cloudflare {
+        files: Vec<PathBuf>,
+    },
 }
 
 impl Part {
     fn path(&self) -> PathBuf {
         match self {
             Part::Lines { file, .. } => file.clone(),
+            Part::ZoneFiles { files, .. } | Part::Cloudflare { files } => {
+                files.last().cloned().unwrap_or_default()
+            }
         }
     }
-}
 
-/// Something that was passed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    pub path: PathBuf,
-    pub reason: String,
+    fn holds(&self, entry: &PathBuf) -> bool {
+        match self {
+            Part::Lines { file, .. } => file == entry,
+            Part::ZoneFiles { files, owners } => {
+                files.contains(entry) || owners.as_ref() == Some(entry)
+            }
+            Part::Cloudflare { files } => files.iter().any(|file| file.starts_with(entry)),
+        }
+    }
 }
 
 /// What lies below the given paths.
@@ -54,7 +79,8 @@ pub struct Note {
 pub struct Found {
     /// By name.
     pub sources: Vec<Source>,
-    pub notes: Vec<Note>,
+    /// What was passed over.
+    pub notes: Vec<Problem>,
 }
 
 /// A path that cannot be imported. Nothing has been stored.
@@ -70,8 +96,9 @@ pub enum WalkError {
     Nothing { path: PathBuf, reason: String },
 }
 
-/// Finds the sources. All that has one name is one source; `name` is that of all, if given.
-pub fn walk(paths: &[PathBuf], name: Option<&str>) -> Result<Found, WalkError> {
+/// Finds the sources. All that has one name is one source; `name` is that of all, if given. `owner`
+/// is that of zones whose owner no file states.
+pub fn walk(paths: &[PathBuf], name: Option<&str>, owner: &Owner) -> Result<Found, WalkError> {
     let mut sources: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     let mut notes = Vec::new();
     for path in paths {
@@ -85,16 +112,36 @@ pub fn walk(paths: &[PathBuf], name: Option<&str>) -> Result<Found, WalkError> {
         parts.sort_by_key(|part| match part {
             Part::Lines { kind: Some(LineKind::Account), .. } => 0,
             Part::Lines { kind: Some(LineKind::Zone), .. } => 1,
-            Part::Lines { .. } => 2,
+            _ => 2,
         });
-        Source { name, parts }
+        join_answers(&mut parts);
+        Source { name, parts, owner: owner.clone() }
     });
     Ok(Found { sources: sources.collect(), notes })
 }
 
+/// Answers complete each other, also when they were given one by one.
+fn join_answers(parts: &mut Vec<Part>) {
+    let mut all = Vec::new();
+    parts.retain_mut(|part| match part {
+        Part::Cloudflare { files } => {
+            all.append(files);
+            false
+        }
+        _ => true,
+    });
+    if !all.is_empty() {
+        parts.push(Part::Cloudflare { files: all });
+    }
+}
+
 type Named = (String, Vec<Part>);
 
-fn at(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<Named>, WalkError> {
+fn note(path: PathBuf, reason: String) -> Problem {
+    Problem { place: Place { file: Arc::new(path), line: 0 }, reason }
+}
+
+fn at(path: &Path, notes: &mut Vec<Problem>) -> Result<Vec<Named>, WalkError> {
     let unreadable = |source| WalkError::Unreadable { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Ok(vec![(source_name(path), vec![file(path)])]);
@@ -120,7 +167,7 @@ fn at(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<Named>, WalkError> {
                 },
             }
         };
-        notes.push(Note { path: entry, reason });
+        notes.push(note(entry, reason));
     }
     if found.is_empty() {
         return Err(WalkError::Nothing { path: path.to_owned(), reason: missing });
@@ -130,7 +177,7 @@ fn at(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<Named>, WalkError> {
 
 /// The parts of a folder of one source, or why it is none. What is passed over is noted only in a
 /// folder that is one.
-fn folder(entries: &[PathBuf], notes: &mut Vec<Note>) -> Result<Vec<Part>, String> {
+fn folder(entries: &[PathBuf], notes: &mut Vec<Problem>) -> Result<Vec<Part>, String> {
     let files: Vec<&PathBuf> = entries.iter().filter(|entry| !entry.is_dir()).collect();
     let mut three: BTreeMap<&str, &PathBuf> = BTreeMap::new();
     for file in &files {
@@ -141,9 +188,18 @@ fn folder(entries: &[PathBuf], notes: &mut Vec<Note>) -> Result<Vec<Part>, Strin
     let parts: Vec<Part> = match three.len() {
         3 => three.values().map(|file| self::file(file)).collect(),
         0 => {
+            let zones = files.iter().filter(|file| is_zone_file(file));
+            let zones: Vec<PathBuf> = zones.map(|file| file.to_path_buf()).collect();
             let mixed = files.iter().filter(|file| is_json_lines(file) && states_its_kinds(file));
             let part = |file: &&PathBuf| Part::Lines { file: file.to_path_buf(), kind: None };
-            mixed.map(part).collect()
+            if !zones.is_empty() {
+                vec![zone_files(zones)]
+            } else if files.iter().any(|file| cloudflare::lists_zones(file)) {
+                let files = entries.iter().flat_map(|entry| answers(entry, ANSWERS_DEPTH_MAX));
+                vec![Part::Cloudflare { files: files.collect() }]
+            } else {
+                mixed.map(part).collect()
+            }
         }
         _ => {
             let held: Vec<&str> = three.into_keys().collect();
@@ -156,20 +212,38 @@ fn folder(entries: &[PathBuf], notes: &mut Vec<Note>) -> Result<Vec<Part>, Strin
     if parts.is_empty() {
         return Err("no file of it is inventory".to_owned());
     }
-    let taken = |entry: &PathBuf| {
-        parts.iter().any(|part| match part {
-            Part::Lines { file, .. } => file == entry,
-        })
-    };
+    let taken = |entry: &PathBuf| parts.iter().any(|part| part.holds(entry));
     for entry in entries.iter().filter(|entry| !taken(entry)) {
-        notes.push(Note { path: entry.clone(), reason: "no inventory".to_owned() });
+        notes.push(note(entry.clone(), "no inventory".to_owned()));
     }
     Ok(parts)
 }
 
 /// The part that a file is when it is given by itself.
 fn file(path: &Path) -> Part {
-    Part::Lines { file: path.to_owned(), kind: kind_of_name(path).map(|(_, kind)| kind) }
+    let kind = kind_of_name(path).map(|(_, kind)| kind);
+    if is_json_lines(path) || (!has_telling_name(path) && begins_with_a_brace(path)) {
+        return Part::Lines { file: path.to_owned(), kind };
+    }
+    if plain_name(path).ends_with(".json") {
+        return Part::Cloudflare { files: vec![path.to_owned()] };
+    }
+    zone_files(vec![path.to_owned()])
+}
+
+/// JSON files at or below a path, in order of their names.
+fn answers(path: &Path, depth: u32) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return Vec::from_iter(plain_name(path).ends_with(".json").then(|| path.to_owned()));
+    }
+    let below = if depth == 0 { Vec::new() } else { entries(path).unwrap_or_default() };
+    below.iter().flat_map(|entry| answers(entry, depth - 1)).collect()
+}
+
+/// Zone files with the file of their owners, if it lies beside them.
+fn zone_files(files: Vec<PathBuf>) -> Part {
+    let owners = files.first().map(|file| file.with_file_name("owners.csv"));
+    Part::ZoneFiles { files, owners: owners.filter(|owners| owners.is_file()) }
 }
 
 /// In order of their names.
@@ -189,6 +263,21 @@ fn plain_name(path: &Path) -> &str {
 fn is_json_lines(path: &Path) -> bool {
     let name = plain_name(path);
     name.ends_with(".jsonl") || name.ends_with(".ndjson")
+}
+
+fn is_zone_file(path: &Path) -> bool {
+    let name = plain_name(path);
+    name.ends_with(".zone") || name.starts_with("db.")
+}
+
+fn has_telling_name(path: &Path) -> bool {
+    is_zone_file(path) || plain_name(path).ends_with(".json")
+}
+
+/// Whether a file that has no telling name can be JSON.
+fn begins_with_a_brace(file: &Path) -> bool {
+    let Ok(reader) = open(file) else { return false };
+    matches!(Lines::new(reader).next(), Ok(Some(Line::Text(line))) if line.starts_with(b"{"))
 }
 
 /// What a file of the three-file form holds.
@@ -247,10 +336,8 @@ mod tests {
             fs::write(&path, "").expect("a file");
             path
         });
-        let found = walk(&paths, Some("x")).expect("a source");
-        let kinds =
-            found.sources[0].parts.iter().map(|Part::Lines { kind, .. }| kind.expect("known"));
-        let expected = [LineKind::Account, LineKind::Zone, LineKind::Record];
-        assert_eq!(kinds.collect::<Vec<_>>(), expected);
+        let found = walk(&paths, Some("x"), &Owner::default()).expect("a source");
+        let [accounts, zones, records] = &found.sources[0].parts[..] else { panic!("three parts") };
+        assert!(accounts.holds(&paths[1]) && zones.holds(&paths[2]) && records.holds(&paths[0]));
     }
 }

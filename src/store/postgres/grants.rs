@@ -14,7 +14,8 @@ const TABLES: [(&str, &[&str]); 5] = [
 
 const SEQUENCES: [&str; 1] = ["asset_ids"];
 
-const FUNCTIONS: [&str; 3] = ["ensure_history_partitions", "flush_outcomes", "park_outcome"];
+const FUNCTIONS: [&str; 4] =
+    ["ensure_history_partitions", "flush_outcomes", "park_outcome", "prune_assets"];
 
 /// SQL that the owner runs once in the database, and again after each migration: it gives `role`,
 /// which exists, what `run`, `import` and the other commands need. Never a superuser, no extension,

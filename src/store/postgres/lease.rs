@@ -54,8 +54,8 @@ impl Lease {
         ttl: Duration,
     ) -> Result<Taken, DatabaseError> {
         let client = database.client().await?;
-        let host = std::env::var("HOSTNAME").unwrap_or_default();
-        let holder = format!("{host}:{}:{}", std::process::id(), Uuid::new_v4());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let holder = format!("{}:{}:{}", host.trim(), std::process::id(), Uuid::new_v4());
         let mut seen: Option<(String, String)> = None;
         loop {
             if let Some(lease) = take(&client, clock, &holder, ttl).await? {

@@ -8,13 +8,13 @@
 
 use std::collections::HashMap;
 
+use self::listing::{Listing, storable};
 use super::gather::{Entry, Gather, Holds, Subject};
 use super::{AccountEntry, ContentHash, Place, Problem, RecordEntry, ZoneEntry};
 use crate::model::is_at_or_below;
 use crate::schedule::Cadences;
 
-/// An id takes part in an index, whose entries are limited.
-const ID_BYTES_MAX: usize = 1_024;
+mod listing;
 
 /// What happens to the record set of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub struct Survey {
     accounts: Listing<AccountEntry>,
     zones: Listing<ZoneListed>,
     problems: Vec<Problem>,
+    remarks: Vec<Problem>,
     /// Zones that were not listed, with their first line and the count of their lines.
     strangers: HashMap<String, (Place, u64)>,
     current: Option<Current>,
@@ -62,13 +63,6 @@ pub struct Survey {
     listing_complete: bool,
     has_records: bool,
     absence_proves_nothing: bool,
-}
-
-#[derive(Debug)]
-struct Listing<E> {
-    entries: Vec<(Place, E)>,
-    /// None: the entry is listed, but bad.
-    by_id: HashMap<String, (Place, Option<usize>)>,
 }
 
 #[derive(Debug)]
@@ -89,28 +83,6 @@ struct Current {
     last: Place,
 }
 
-impl<E> Default for Listing<E> {
-    fn default() -> Listing<E> {
-        Listing { entries: Vec::new(), by_id: HashMap::new() }
-    }
-}
-
-impl<E> Listing<E> {
-    /// Err: why it is not taken.
-    fn add(&mut self, place: &Place, id: String, entry: E) -> Result<(), String> {
-        if let Some((other, _)) = self.by_id.get(&id) {
-            return Err(format!("the id {id:?} stands at {other} already"));
-        }
-        self.by_id.insert(id, (place.clone(), Some(self.entries.len())));
-        self.entries.push((place.clone(), entry));
-        Ok(())
-    }
-
-    fn reject(&mut self, place: &Place, id: String) {
-        self.by_id.entry(id).or_insert_with(|| (place.clone(), None));
-    }
-}
-
 impl Survey {
     /// `records_partial` says of every zone that its source holds only a part of its records.
     pub fn new(cadences: Cadences, records_partial: bool) -> Survey {
@@ -120,6 +92,7 @@ impl Survey {
             accounts: Listing::default(),
             zones: Listing::default(),
             problems: Vec::new(),
+            remarks: Vec::new(),
             strangers: HashMap::new(),
             current: None,
             holds: Holds::BOTH,
@@ -135,12 +108,17 @@ impl Survey {
         std::mem::take(&mut self.problems)
     }
 
+    /// What was passed over since the last call.
+    pub fn take_remarks(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.remarks)
+    }
+
     /// Ends the reading. The problems that show only now come with the result.
     pub fn finish(mut self) -> (Surveyed, Vec<Problem>) {
         self.close();
         for (id, (place, lines)) in std::mem::take(&mut self.strangers) {
             let lines = if lines == 1 { "1 record".into() } else { format!("{lines} records") };
-            self.problem(&place, format!("{lines} of the zone {id:?}, which is not listed"));
+            self.tell(&place, format!("{lines} of the zone {id:?}, which is not listed"));
         }
         let accounts = std::mem::take(&mut self.accounts);
         let mut surveyed = Surveyed::default();
@@ -176,14 +154,14 @@ impl Survey {
         (surveyed, self.problems)
     }
 
-    fn problem(&mut self, place: &Place, reason: String) {
+    fn tell(&mut self, place: &Place, reason: String) {
         self.problems.push(Problem { place: place.clone(), reason });
     }
 
     /// A problem that leaves an account or a zone unlisted.
     fn lost(&mut self, place: &Place, reason: String) {
         self.listing_complete = false;
-        self.problem(place, reason);
+        self.tell(place, reason);
     }
 
     fn account(&mut self, place: &Place, account: AccountEntry) {
@@ -220,7 +198,7 @@ impl Survey {
 
     fn plan(&mut self, place: &Place, plan: Option<String>) {
         if let Some(plan) = plan.filter(|plan| !self.cadences.knows(plan)) {
-            self.problem(place, format!("the plan {plan:?} has no cadence: scheduled as free"));
+            self.tell(place, format!("the plan {plan:?} has no cadence: scheduled as free"));
         }
     }
 
@@ -237,7 +215,7 @@ impl Survey {
             }
             return;
         };
-        self.problem(place, reason);
+        self.tell(place, reason);
         self.keep(zone);
     }
 
@@ -281,7 +259,7 @@ impl Survey {
             let id = &listed.entry.external_id;
             let reason =
                 format!("record lines of the zone {id:?} are not together: others end at {last}");
-            self.problem(place, reason);
+            self.tell(place, reason);
             self.keep(zone);
         }
     }
@@ -344,13 +322,13 @@ impl Gather for Survey {
                 self.lost(place, reason);
             }
             Subject::RecordOf(id) => {
-                self.problem(place, reason);
+                self.tell(place, reason);
                 if let Some(zone) = self.open(place, &id) {
                     self.keep(zone);
                 }
             }
             Subject::Unknown => {
-                self.problem(place, reason);
+                self.tell(place, reason);
                 self.lost_anything();
                 self.next_is_kept = self.holds.records;
             }
@@ -358,7 +336,7 @@ impl Gather for Survey {
     }
 
     fn cut(&mut self, place: &Place, reason: String) {
-        self.problem(place, reason);
+        self.tell(place, reason);
         self.lost_anything();
     }
 
@@ -366,19 +344,18 @@ impl Gather for Survey {
         self.close();
         self.next_is_kept = false;
     }
-}
 
-/// Whether Postgres can hold the texts and the id can be a key.
-fn storable(id: &str, texts: &[&String], json: &str) -> Result<(), String> {
-    if id.is_empty() {
-        return Err("the id is empty".to_owned());
+    fn problem(&mut self, place: &Place, reason: String) {
+        self.tell(place, reason);
     }
-    if id.len() > ID_BYTES_MAX {
-        return Err(format!("the id has {} bytes; {ID_BYTES_MAX} are allowed", id.len()));
+
+    fn records_unknown(&mut self, zone_id: &str) {
+        if let Some((_, Some(zone))) = self.zones.by_id.get(zone_id) {
+            self.keep(*zone);
+        }
     }
-    // In JSON a NUL is always escaped.
-    if texts.iter().any(|text| text.contains('\0')) || json.contains("\\u0000") {
-        return Err("a NUL character cannot be stored".to_owned());
+
+    fn remark(&mut self, place: &Place, reason: String) {
+        self.remarks.push(Problem { place: place.clone(), reason });
     }
-    Ok(())
 }

@@ -1,0 +1,40 @@
+//! What a dispatcher has seen so far, and where it stands.
+
+use hdrhistogram::Histogram;
+
+use crate::model::PerLane;
+
+/// A longer latency counts as this.
+const HOUR_US: u64 = 3_600_000_000;
+
+/// What a dispatcher has seen so far.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    pub emitted: u64,
+    pub returned: PerLane<u64>,
+    /// From emitted to durable, in microseconds.
+    pub latency_us: Histogram<u64>,
+}
+
+/// How a run goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    pub assets: usize,
+    /// Of the assets that wait.
+    pub never_scanned: usize,
+    /// Waiting assets whose scan is due.
+    pub due: usize,
+    /// Scans that are out.
+    pub out: usize,
+    pub weight_out: PerLane<u64>,
+    pub returned: PerLane<u64>,
+    /// None: credits alone hold back.
+    pub per_second_max: Option<f64>,
+}
+
+impl Default for Stats {
+    fn default() -> Stats {
+        let latency_us = Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds");
+        Stats { emitted: 0, returned: PerLane::default(), latency_us }
+    }
+}
