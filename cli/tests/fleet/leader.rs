@@ -6,7 +6,7 @@ use scanflow_testing::shared_data;
 use tokio_postgres::Client;
 
 use crate::process::Place;
-use crate::running::{Running, WAIT_MAX};
+use crate::running::Running;
 
 const LEASE_TTL: &str = "3s";
 
@@ -19,15 +19,6 @@ fn run(place: &Place) -> Command {
     let mut command = place.command(&["run", "--rate", "max"]);
     command.env("SCANFLOW_SCHEDULE__LEASE_TTL", LEASE_TTL);
     command
-}
-
-/// Asks again and again, until the answer is yes.
-async fn until(place: &Place, question: &str) {
-    let client = place.test.database.client().await.expect("a connection");
-    let yes = async {
-        while !client.query_one(question, &[]).await.expect("an answer").get::<_, bool>(0) {}
-    };
-    tokio::time::timeout(WAIT_MAX, yes).await.unwrap_or_else(|_| panic!("not yet: {question}"));
 }
 
 async fn text(place: &Place, question: &str) -> String {
@@ -43,7 +34,7 @@ const UNSCANNED: &str = "from scan_state where last_completed_at is null";
 async fn beside_a_leader_nobody_runs_and_after_its_death_the_next_one_goes_on() {
     let Some(place) = imported("moj").await else { return };
     let leader = Running::start(run(&place));
-    until(&place, SOME_SCANS).await;
+    place.until(SOME_SCANS).await;
     let mut second = place.command(&["run", "--once"]);
     second.env("SCANFLOW_SCHEDULE__LEASE_TTL", LEASE_TTL);
     let second = Running::start(second).end().await;
@@ -55,10 +46,10 @@ async fn beside_a_leader_nobody_runs_and_after_its_death_the_next_one_goes_on() 
     leader.kill().await;
     let expires = text(&place, "select expires_at::text from leases").await;
     let next = Running::start(run(&place));
-    until(&place, "select token = 2 from leases").await;
+    place.until("select token = 2 from leases").await;
     let waited = format!("select (clock_timestamp() >= '{expires}')::text");
     assert_eq!(text(&place, &waited).await, "true", "it took a lease that had not run out");
-    until(&place, &format!("select not exists (select {UNSCANNED})")).await;
+    place.until(&format!("select not exists (select {UNSCANNED})")).await;
     next.signal("TERM");
     let next = next.end().await;
     assert_eq!(next.status.code(), Some(0), "{}", next.stderr);
@@ -68,7 +59,7 @@ async fn beside_a_leader_nobody_runs_and_after_its_death_the_next_one_goes_on() 
 async fn sigterm_drains_and_hands_the_lease_on() {
     let Some(place) = imported("is-a-dev-fleet").await else { return };
     let mut leader = Running::start(run(&place));
-    until(&place, SOME_SCANS).await;
+    place.until(SOME_SCANS).await;
     leader.signal("TERM");
     leader.says("stopping").await;
     let ended = leader.end().await;
@@ -94,7 +85,7 @@ async fn stuck(place: &Place, grace: &str) -> (Running, Client) {
     let running = Running::start(command);
     let waits = "select count(*) > 0 from pg_stat_activity
                   where datname = current_database() and wait_event_type = 'Lock'";
-    until(place, waits).await;
+    place.until(waits).await;
     (running, client)
 }
 

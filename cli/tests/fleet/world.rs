@@ -20,6 +20,7 @@ use scanflow_testing::Subject;
 use timely::{CommunicationConfig, WorkerConfig};
 
 use crate::process::Place;
+use crate::running::WAIT_MAX;
 
 impl Place {
     /// With what lies below the path.
@@ -87,6 +88,16 @@ impl Place {
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         let client = self.test.database.client().await.expect("a connection");
         client.query_one(&format!("select count(*) {sql}"), &[]).await.expect("a count").get(0)
+    }
+
+    /// Asks again and again, until the answer is yes.
+    pub(crate) async fn until(&self, question: &str) {
+        let client = self.test.database.client().await.expect("a connection");
+        let yes = async {
+            while !client.query_one(question, &[]).await.expect("an answer").get::<_, bool>(0) {}
+        };
+        let answered = tokio::time::timeout(WAIT_MAX, yes).await;
+        answered.unwrap_or_else(|_| panic!("not yet: {question}"));
     }
 
     /// Of all insights that meet the condition.
