@@ -32,7 +32,9 @@ fn an_unreachable_database_ends_with_69_and_names_host_and_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     // Port 1 of this machine: nobody listens there.
     let url = format!("postgres://scanflow:{CANARY}@127.0.0.1:1/fleet");
-    for arguments in [&["insights"][..], &["status"], &["validate"], &["export"]] {
+    for arguments in
+        [&["run", "--once"][..], &["insights"], &["status"], &["validate"], &["export"]]
+    {
         let mut command = scanflow(folder.path(), arguments);
         command.env("SCANFLOW_DATABASE__URL", &url);
         let ran = run(command);

@@ -3,8 +3,13 @@
 #[path = "../commands/process.rs"]
 mod process;
 
+mod killed;
+mod leader;
 mod repaired;
+mod running;
+mod secret;
 mod source_copy;
 mod sources;
 mod together;
+mod workers;
 mod world;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use scanflow::checks;
-use scanflow_testing::{Expected, assert_same, shared_data};
+use scanflow_testing::{Expected, Subject, assert_same, json_text, shared_data};
+use serde_json::Value;
 
 use crate::process::Place;
 
@@ -49,6 +50,14 @@ async fn finds_exactly_what_is_expected(source: &str, assets: u64) {
     let led = place.scan_once().await;
     assert_eq!(led.summary.stats.emitted, assets);
     assert_same("open", &place.open().await, &expected.fails);
+
+    let shown = place.run(&["insights", "--state", "open", "--output", "json"]);
+    let of_line = |line: &Value| {
+        let subject = json_text(line, "subject");
+        (json_text(line, "check"), json_text(&line["asset"], "id"), subject)
+    };
+    let shown: BTreeSet<Subject> = shown.json_lines().iter().map(of_line).collect();
+    assert_same("shown", &shown, &expected.fails);
 
     let ever = place.insights("true").await;
     assert_same("ever opened", &ever, &expected.fails);

@@ -20,6 +20,7 @@ use scanflow_testing::Subject;
 use timely::{CommunicationConfig, WorkerConfig};
 
 use crate::process::Place;
+use crate::running::WAIT_MAX;
 
 impl Place {
     /// With what lies below the path.
@@ -49,7 +50,15 @@ impl Place {
     }
 
     /// Scans every asset exactly once.
-    pub(crate) async fn scan(&self, communication: CommunicationConfig) -> Led {
+    pub(crate) async fn scan_once(&self) -> Led {
+        self.scan_by(CommunicationConfig::Process(2), JobConfig::default()).await
+    }
+
+    pub(crate) async fn scan_by(
+        &self,
+        communication: CommunicationConfig,
+        config: JobConfig,
+    ) -> Led {
         panics::exit_on_worker_panic(|code| {
             // Past the capture of the test harness, which dies with the process.
             let _ = writeln!(std::io::stderr(), "a worker panicked: see it with --nocapture");
@@ -61,7 +70,7 @@ impl Place {
             Connections { lane: PerLane { fast: open(4), slow: open(2) }, control: open(2) };
         let workers = timely::Config { communication, worker: WorkerConfig::default() };
         let task = Lead {
-            config: JobConfig::default(),
+            config,
             checks: checks::ALL,
             cadences: Cadences::default(),
             rate: Rate::Max,
@@ -76,13 +85,19 @@ impl Place {
         led
     }
 
-    pub(crate) async fn scan_once(&self) -> Led {
-        self.scan(CommunicationConfig::Process(2)).await
-    }
-
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         let client = self.test.database.client().await.expect("a connection");
         client.query_one(&format!("select count(*) {sql}"), &[]).await.expect("a count").get(0)
+    }
+
+    /// Asks again and again, until the answer is yes.
+    pub(crate) async fn until(&self, question: &str) {
+        let client = self.test.database.client().await.expect("a connection");
+        let yes = async {
+            while !client.query_one(question, &[]).await.expect("an answer").get::<_, bool>(0) {}
+        };
+        let answered = tokio::time::timeout(WAIT_MAX, yes).await;
+        answered.unwrap_or_else(|_| panic!("not yet: {question}"));
     }
 
     /// Of all insights that meet the condition.
