@@ -4,10 +4,12 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::{ArgAction, Args, ValueEnum};
 use scanflow::config::{Config, Flag, LogFormat, LogLevel, Sources};
 use scanflow::store::postgres::cluster::Cluster;
 use scanflow::store::postgres::url::refuse_password_in_argv;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::OnceCell;
 
 use crate::exit::{Exit, Failure};
@@ -153,12 +155,23 @@ impl Context {
         })
     }
 
-    /// Runs what waits for the database. The command `run` has a runtime of its own.
+    /// Runs what waits for the database, until a signal. What is left then is whole, and a private
+    /// server is stopped. The command `run` has a runtime, and an end, of its own.
     pub(crate) fn block_on<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let stopped = |exit| Err(Failure::new(exit, anyhow!("stopped by a signal")));
+            tokio::select! {
+                result = work => result,
+                _ = terminate.recv() => stopped(Exit::Terminated),
+                _ = interrupt.recv() => stopped(Exit::Interrupted),
+            }
+        })
     }
 
     /// Whether a table may be coloured.

@@ -21,7 +21,7 @@ Exit codes:
   75   try again later, such as when another process leads
   78   wrong configuration: names the file, the line and the key
   101  internal error
-  130  or 143: left at once by a second SIGINT or SIGTERM";
+  130  or 143: left at once by SIGINT or SIGTERM; `run` drains at the first and ends with 0";
 
 /// A code of the table above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum Exit {
     Unavailable = 69,
     TryAgain = 75,
     Config = 78,
+    Interrupted = 130,
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

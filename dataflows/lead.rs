@@ -21,6 +21,8 @@ use crate::{HOME, Job, JobError, Summary, run};
 
 /// How often changes of the fleet are read.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// How often partitions are made and old change rows deleted.
+const TIDY: Duration = Duration::from_secs(6 * 3_600);
 /// Partitions of the history that exist ahead of time.
 const HISTORY_MONTHS: i32 = 3;
 
@@ -112,7 +114,7 @@ async fn lead_under(
             lost
         })
     });
-    ensure_history(database, clock).await?;
+    tidy(database, clock).await?;
     let (fleet, mark) = postgres::list(database).await?;
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
     fleet.iter().for_each(|listed| agenda.insert(listed));
@@ -132,6 +134,17 @@ async fn lead_under(
             postgres::follow(&database, mark, FOLLOW, |changes| feed.tell(changes)).await
         })
     });
+    let _tidying = AbortOnDropHandle::new({
+        let (database, clock) = (database.clone(), clock.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(TIDY).await;
+                if let Err(err) = tidy(&database, &clock).await {
+                    tracing::warn!(error = &err as &dyn std::error::Error, "could not tidy up");
+                }
+            }
+        })
+    });
     let job = Job {
         config: lead.config,
         stores: PerLane::from_fn(|lane| Arc::new(connections.lane[lane].clone()) as Arc<_>),
@@ -147,7 +160,9 @@ async fn lead_under(
     Ok((summary??, lost))
 }
 
-async fn ensure_history(database: &Database, clock: &Clock) -> Result<(), DatabaseError> {
+/// Makes the partitions of the months to come, and forgets changes that everybody has read.
+async fn tidy(database: &Database, clock: &Clock) -> Result<(), DatabaseError> {
+    postgres::forget_changes(database).await?;
     let client = database.client().await?;
     let now = SystemTime::from(clock.now());
     client.query_one("select ensure_history_partitions($1, $2)", &[&now, &HISTORY_MONTHS]).await?;

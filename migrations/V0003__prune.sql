@@ -2,7 +2,8 @@
 -- The row stays, so that an asset that comes back has its old id. Returns how many there were.
 --
 -- Locks first, in key order and in a statement of its own, as flush_outcomes does. The fence goes
--- up to a version that no scan under way has read: a late outcome is stale.
+-- up to a version that no scan under way has read: a late outcome is stale. An asset that comes back
+-- counts as never scanned.
 create function prune_assets(p_asset bigint[]) returns integer
 language plpgsql as $$
 declare
@@ -26,7 +27,8 @@ begin
     delete from records where zone_id = any(v_removed);
 
     update scan_state s
-       set config_version = v.config_version, digest = null
+       set config_version = v.config_version, digest = null,
+           last_scheduled_at = null, last_completed_at = null
       from (select id, config_version from zones where id = any(v_removed)
             union all
             select id, config_version from accounts where id = any(v_removed)) v

@@ -11,6 +11,7 @@ use scanflow::operators::Feed;
 use scanflow::schedule::Progress;
 use scanflow::store::postgres::Database;
 use scanflow::store::postgres::status::open_by_severity;
+use tokio::task::JoinHandle;
 
 /// Between two draws, and between two log lines.
 const DRAW: Duration = Duration::from_millis(500);
@@ -23,6 +24,8 @@ pub(super) async fn watch(feed: Feed, database: Database, clock: Clock) -> Infal
         ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| unreachable!("it is valid")))
     });
     let mut last: Option<(UnixTime, u64)> = None;
+    let mut open = None;
+    let mut counting: Option<JoinHandle<_>> = None;
     loop {
         tokio::time::sleep(if bar.is_some() { DRAW } else { LOG }).await;
         let Some(progress) = feed.progress() else { continue };
@@ -32,25 +35,30 @@ pub(super) async fn watch(feed: Feed, database: Database, clock: Clock) -> Infal
             (done - before) as f64 / now.since(at).as_secs_f64().max(0.001)
         });
         last = Some((now, done));
-        // The database may be what is slow: then the line goes without the insights.
-        let open = tokio::time::timeout(DRAW, open_by_severity(&database)).await;
-        let open = open.ok().and_then(Result::ok);
+        // One count at a time, however long it takes: the lease shares its connections.
+        if counting.as_ref().is_none_or(JoinHandle::is_finished) {
+            if let Some(counted) = counting.take() {
+                open = counted.await.ok().and_then(Result::ok);
+            }
+            let database = database.clone();
+            counting = Some(tokio::spawn(async move { open_by_severity(&database).await }));
+        }
         match &bar {
             Some(bar) => {
-                bar.set_message(line(&progress, per_second, open));
+                bar.set_message(line(&progress, per_second, open.as_deref()));
                 bar.tick();
             }
-            None => log(&progress, per_second, open),
+            None => log(&progress, per_second, open.as_deref()),
         }
     }
 }
 
 fn covered(progress: &Progress) -> f64 {
-    let scanned = progress.assets.saturating_sub(progress.never_scanned + progress.out);
+    let scanned = progress.assets.saturating_sub(progress.backlog.never_scanned);
     100.0 * scanned as f64 / progress.assets.max(1) as f64
 }
 
-fn line(progress: &Progress, per_second: f64, open: Option<Vec<(Severity, i64)>>) -> String {
+fn line(progress: &Progress, per_second: f64, open: Option<&[(Severity, i64)]>) -> String {
     let insights = open.map_or_else(
         || "?".to_owned(),
         |open| {
@@ -60,23 +68,25 @@ fn line(progress: &Progress, per_second: f64, open: Option<Vec<(Severity, i64)>>
         },
     );
     format!(
-        "{per_second:.0} scans/s, {:.1} % covered, {} due, open: {insights}, out: fast {}, slow {}",
+        "{per_second:.0} scans/s, {:.1} % covered, {} overdue, open: {insights}, in the lanes: fast \
+         {}, slow {}",
         covered(progress),
-        progress.due,
-        progress.weight_out.fast,
-        progress.weight_out.slow,
+        progress.backlog.overdue,
+        progress.out.fast,
+        progress.out.slow,
     )
 }
 
-fn log(progress: &Progress, per_second: f64, open: Option<Vec<(Severity, i64)>>) {
+fn log(progress: &Progress, per_second: f64, open: Option<&[(Severity, i64)]>) {
     tracing::info!(
         scans_per_second = per_second.round(),
         assets = progress.assets,
         covered_percent = (covered(progress) * 10.0).round() / 10.0,
-        due = progress.due,
+        due = progress.backlog.due,
+        overdue = progress.backlog.overdue,
         open_insights = open.map(|open| open.iter().map(|(_, count)| count).sum::<i64>()),
-        weight_out_fast = progress.weight_out.fast,
-        weight_out_slow = progress.weight_out.slow,
+        out_fast = progress.out.fast,
+        out_slow = progress.out.slow,
         "scanning"
     );
 }

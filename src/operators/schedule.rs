@@ -24,8 +24,8 @@ use crate::clock::Clock;
 use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket, UnixTime};
 use crate::schedule::Dispatcher;
 
-/// How often the feed is told how the run goes.
-const REPORT: Duration = Duration::from_millis(200);
+/// How often the rate is set anew, and the feed is told how the run goes.
+const PACE: Duration = Duration::from_millis(500);
 
 /// What the source shares with the rest of its worker.
 #[expect(missing_debug_implementations, reason = "activators have none")]
@@ -80,7 +80,7 @@ pub fn schedule<'s>(
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop().filter(|_| source.is_some());
         let mut alarm = Alarm::new(activator);
-        let mut reported_at: Option<UnixTime> = None;
+        let mut paced_at: Option<UnixTime> = None;
         move |_frontiers| {
             let Some(source) = source.as_ref() else {
                 for acks in &mut acks {
@@ -90,19 +90,22 @@ pub fn schedule<'s>(
             };
             let now = clock.now();
             let mut dispatcher = source.dispatcher.borrow_mut();
-            source.feed.deliver(&mut dispatcher, now);
+            source.feed.deliver(&mut dispatcher);
             for acks in &mut acks {
                 acks.for_each(|_, tickets| {
                     tickets.drain(..).for_each(|ticket| dispatcher.release(&ticket, now));
                 });
             }
+            let is_paced = paced_at.is_some_and(|at| now.since(at) < PACE);
+            if !is_paced {
+                dispatcher.pace(now);
+                paced_at = Some(now);
+            }
             if let Some(held) = capability.as_mut() {
                 held.downgrade(&now.epoch(epoch).max(*held.time()));
                 let mut output = output.activate();
                 let mut session = output.session(&*held);
-                for lane in Lane::ALL {
-                    session.give_iterator(std::iter::from_fn(|| dispatcher.next(lane, now)));
-                }
+                session.give_iterator(std::iter::from_fn(|| dispatcher.next(now)));
                 // What is due but not out waits for credits, and those come with a ticket.
                 let waits =
                     Lane::ALL.into_iter().filter_map(|lane| dispatcher.until_next(lane, now));
@@ -110,9 +113,8 @@ pub fn schedule<'s>(
                 alarm.ring_within(next.map_or(epoch, |wait| wait.min(epoch)), now);
             }
             let is_over = dispatcher.is_over();
-            if is_over || reported_at.is_none_or(|at| REPORT <= now.since(at)) {
-                source.feed.report(dispatcher.progress(now));
-                reported_at = Some(now);
+            if is_over || !is_paced {
+                source.feed.report(dispatcher.progress());
             }
             if is_over {
                 capability = None;

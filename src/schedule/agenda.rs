@@ -47,7 +47,26 @@ struct Entry {
     cost: Cost,
     lane: Lane,
     key: Key,
+    /// When its cadence is over; None if it was never scanned.
+    promised: Option<UnixTime>,
 }
+
+/// What waits and is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Backlog {
+    pub never_scanned: usize,
+    /// Scanned before, and due.
+    pub due: usize,
+    /// Of those: the cadence is over.
+    pub overdue: usize,
+    /// The smallest constant rate that keeps every promise of the due ones that can still be kept.
+    pub need_per_second: f64,
+}
+
+/// When an asset that was never scanned is due: always.
+const NEVER: UnixTime = UnixTime::from_micros(0);
+/// When all others are that shall be scanned now, whatever their cadence.
+const AT_ONCE: UnixTime = UnixTime::from_micros(1);
 
 /// Of assets that are due at once a hash decides, so that neighbours in the database are not
 /// written together (a full page would take away their HOT updates).
@@ -72,17 +91,17 @@ impl Agenda {
     /// Adds an asset, or tells what has changed about one. It waits from now on.
     pub fn insert(&mut self, listed: &Listed) {
         self.remove(listed.asset);
-        let due = match listed.scheduled_at {
-            Some(at) => due(listed.asset, at, self.cadences.of(&listed.plan)),
-            None => UnixTime::from_micros(0),
-        };
+        let cadence = self.cadences.of(&listed.plan);
+        let due = listed.scheduled_at.map_or(NEVER, |at| due(listed.asset, at, cadence));
+        let promised = listed.scheduled_at.map(|at| at + cadence);
         let expected = Expected { records: listed.records, probes: 0 };
         let cost = predict(expected);
         let lane = self.lanes.choose(cost, expected.probes);
         let key = Key { due, hash: shuffle(listed.asset), asset: listed.asset };
         *self.assets_by_plan.entry(listed.plan.clone()).or_default() += 1;
         self.waiting[lane].insert(key);
-        self.entries.insert(listed.asset, Entry { plan: listed.plan.clone(), cost, lane, key });
+        let plan = listed.plan.clone();
+        self.entries.insert(listed.asset, Entry { plan, cost, lane, key, promised });
     }
 
     pub fn remove(&mut self, asset: AssetId) {
@@ -101,6 +120,10 @@ impl Agenda {
         Some((key.asset, key.due, cost))
     }
 
+    pub fn was_scanned(&self, asset: AssetId) -> bool {
+        self.entries.get(&asset).is_some_and(|entry| entry.promised.is_some())
+    }
+
     /// Takes an asset out of those that wait, until [`Agenda::rearm`].
     pub fn take(&mut self, asset: AssetId) {
         if let Some(entry) = self.entries.get(&asset) {
@@ -112,7 +135,9 @@ impl Agenda {
     /// not.
     pub fn rearm(&mut self, asset: AssetId, scheduled_at: UnixTime) {
         if let Some(entry) = self.entries.get_mut(&asset) {
-            entry.key.due = due(asset, scheduled_at, self.cadences.of(&entry.plan));
+            let cadence = self.cadences.of(&entry.plan);
+            entry.key.due = due(asset, scheduled_at, cadence);
+            entry.promised = Some(scheduled_at + cadence);
             self.waiting[entry.lane].insert(entry.key);
         }
     }
@@ -123,7 +148,7 @@ impl Agenda {
             let waiting = std::mem::take(&mut self.waiting[lane]);
             for key in waiting {
                 if let Some(entry) = self.entries.get_mut(&key.asset) {
-                    entry.key.due = UnixTime::from_micros(0);
+                    entry.key.due = entry.key.due.min(AT_ONCE);
                     self.waiting[lane].insert(entry.key);
                 }
             }
@@ -155,15 +180,36 @@ impl Agenda {
         self.entries.is_empty()
     }
 
-    /// How many waiting assets are due now.
-    pub fn due(&self, now: UnixTime) -> usize {
-        let due = |lane| self.waiting[lane].iter().take_while(|key| key.due <= now).count();
-        Lane::ALL.map(due).into_iter().sum()
+    /// Looks at everything that is due.
+    pub fn backlog(&self, now: UnixTime) -> Backlog {
+        let mut backlog = Backlog::default();
+        for lane in Lane::ALL {
+            let (mut ahead, mut need) = (0u32, 0.0f64);
+            for key in self.waiting[lane].iter().take_while(|key| key.due <= now) {
+                let entry = self.entries.get(&key.asset);
+                let Some(promised) = entry.and_then(|entry| entry.promised) else {
+                    backlog.never_scanned += 1;
+                    continue;
+                };
+                backlog.due += 1;
+                ahead += 1;
+                let left = promised.since(now);
+                if left.is_zero() {
+                    backlog.overdue += 1;
+                } else {
+                    need = need.max(f64::from(ahead) / left.as_secs_f64());
+                }
+            }
+            backlog.need_per_second += need;
+        }
+        backlog
     }
 
-    /// How many waiting assets were never scanned.
-    pub fn never_scanned(&self) -> usize {
-        self.due(UnixTime::from_micros(0))
+    /// The part of the shortest cadence between due and promised.
+    pub fn slack_min(&self) -> Duration {
+        let plans = self.assets_by_plan.iter().filter(|(_, count)| **count != 0);
+        let cadences = plans.map(|(plan, _)| self.cadences.of(plan));
+        cadences.min().unwrap_or_default() / 100 * (100 - DUE_PERCENT)
     }
 
     /// Scans a second that keep every promise in the long run: the sum of count / cadence.
@@ -208,8 +254,12 @@ mod tests {
     fn due_a_little_before_the_cadence_is_over_and_never_scanned_ones_first() {
         let agenda = agenda(&[(1, "enterprise", Some(NOON)), (2, "free", None)]);
         assert_eq!(agenda.first(Lane::Fast).expect("one").0, AssetId(2));
-        assert_eq!(agenda.due(NOON + DAY * 97 / 100), 1);
-        assert_eq!(agenda.due(NOON + DAY), 2);
+        let backlog = |now| agenda.backlog(now);
+        let waits = Backlog { never_scanned: 1, ..Backlog::default() };
+        assert_eq!(backlog(NOON + DAY * 97 / 100), waits);
+        let need = Backlog { due: 1, need_per_second: 0.5, ..waits };
+        assert_eq!(backlog(NOON + (DAY - Duration::from_secs(2))), need);
+        assert_eq!(backlog(NOON + DAY), Backlog { due: 1, overdue: 1, ..waits });
     }
 
     #[test]
@@ -222,13 +272,15 @@ mod tests {
         agenda.rearm(AssetId(1), NOON);
         agenda.rearm(AssetId(2), NOON);
         assert_eq!(agenda.waiting(Lane::Fast), 1);
-        assert_eq!((agenda.due(NOON), agenda.due(NOON + DAY)), (0, 1));
+        let due = |now| agenda.backlog(now).due;
+        assert_eq!((due(NOON), due(NOON + DAY)), (0, 1));
     }
 
     #[test]
     fn a_plan_without_a_cadence_counts_as_free() {
         let agenda = agenda(&[(1, "gold", Some(NOON)), (2, "free", Some(NOON))]);
-        assert_eq!((agenda.due(NOON + 6 * DAY), agenda.due(NOON + 7 * DAY)), (0, 2));
+        let due = |now| agenda.backlog(now).due;
+        assert_eq!((due(NOON + 6 * DAY), due(NOON + 7 * DAY)), (0, 2));
         let nominal = agenda.nominal_per_second() * (7 * DAY).as_secs_f64();
         assert!((nominal - 2.0).abs() < 1e-9, "{nominal}");
     }

@@ -7,7 +7,7 @@ mod dispatcher;
 mod progress;
 mod rate;
 
-pub use agenda::{Agenda, AssetChange, Listed};
+pub use agenda::{Agenda, AssetChange, Backlog, Listed};
 pub use cadence::Cadences;
 pub use dispatcher::{Dispatcher, Ending, Settings};
 pub use progress::{Progress, Stats};

@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 
+use super::Backlog;
 use crate::model::PerLane;
 
 /// A longer latency counts as this.
@@ -20,13 +21,9 @@ pub struct Stats {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     pub assets: usize,
-    /// Of the assets that wait.
-    pub never_scanned: usize,
-    /// Waiting assets whose scan is due.
-    pub due: usize,
+    pub backlog: Backlog,
     /// Scans that are out.
-    pub out: usize,
-    pub weight_out: PerLane<u64>,
+    pub out: PerLane<u64>,
     pub returned: PerLane<u64>,
     /// None: credits alone hold back.
     pub per_second_max: Option<f64>,

@@ -78,6 +78,14 @@ fn listed(row: &Row) -> Listed {
     }
 }
 
+/// Deletes the changes that are older than a day: whoever leads reads the whole fleet at its start.
+pub async fn forget_changes(database: &Database) -> Result<(), DatabaseError> {
+    let client = database.client().await?;
+    let forget = "delete from asset_changes where changed_at < now() - interval '1 day'";
+    client.execute(forget, &[]).await?;
+    Ok(())
+}
+
 /// Tells of changes for ever, once in `pause`. A database that cannot be reached delays them.
 pub async fn follow(
     database: &Database,

@@ -24,7 +24,7 @@ mod fleet;
 mod lease;
 mod snapshots;
 
-pub use fleet::{Mark, changes_since, follow, list};
+pub use fleet::{Mark, changes_since, follow, forget_changes, list};
 pub use lease::{Lease, Lost, Taken, keep};
 
 /// Connections to one Postgres. Cloned freely; all clones share them.

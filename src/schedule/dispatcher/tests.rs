@@ -1,0 +1,187 @@
+//! A dispatcher over a handful of assets, at times that the test sets.
+
+use super::*;
+use crate::lanes::Lanes;
+use crate::schedule::{Cadences, Listed};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
+
+/// Assets by number of records and time since their last scan, all enterprise: once a day.
+fn dispatcher(rate: Rate, ending: Ending, assets: &[(u64, Option<Duration>)]) -> Dispatcher {
+    let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
+    for (number, (records, age)) in (1..).zip(assets) {
+        agenda.insert(&Listed {
+            asset: AssetId(number),
+            plan: "enterprise".into(),
+            scheduled_at: age
+                .map(|age| UnixTime::from_micros(NOON.as_micros() - age.as_micros() as u64)),
+            records: *records,
+        });
+    }
+    with(rate, ending, agenda)
+}
+
+fn with(rate: Rate, ending: Ending, agenda: Agenda) -> Dispatcher {
+    let settings = Settings {
+        owner: 0,
+        credits: PerLane { fast: 4, slow: 4 },
+        ending,
+        rate,
+        buffer: 1.2,
+        sequence_start: 7 << 40,
+    };
+    Dispatcher::new(settings, agenda, NOON)
+}
+
+fn emit(dispatcher: &mut Dispatcher, now: UnixTime) -> Vec<(Ticket, i64)> {
+    let next = || dispatcher.next(now);
+    std::iter::from_fn(next).map(|(ticket, event)| (ticket, event.asset.0)).collect()
+}
+
+#[test]
+fn emits_what_is_due_oldest_first() {
+    let ages = [Some(DAY), Some(2 * DAY), Some(DAY / 2)];
+    let assets = ages.map(|age| (1, age));
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &assets);
+    let assets: Vec<i64> = emit(&mut dispatcher, NOON).into_iter().map(|(_, a)| a).collect();
+    assert_eq!(assets, [2, 1]);
+    let wait = dispatcher.until_next(Lane::Fast, NOON).expect("one waits");
+    assert!(DAY * 47 / 100 < wait && wait <= DAY * 48 / 100, "{wait:?}");
+}
+
+#[test]
+fn a_returned_scan_is_due_again_after_its_cadence_and_its_sequence_grows() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1, None)]);
+    let (ticket, first) = dispatcher.next(NOON).expect("it is due");
+    dispatcher.release(&ticket, NOON + Duration::from_secs(3));
+    assert!(dispatcher.next(NOON + DAY / 2).is_none());
+    let (_, second) = dispatcher.next(NOON + DAY).expect("it is due");
+    assert_eq!((first.sequence.0, second.sequence.0), ((7 << 40) + 1, (7 << 40) + 2));
+    assert_eq!(dispatcher.stats().latency_us.max() / 10_000, 300);
+}
+
+#[test]
+fn follows_the_fleet_and_leaves_alone_what_is_under_way() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1, None), (1, None)]);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is due");
+    let listed = |asset| {
+        let (plan, scheduled_at) = ("free".to_owned(), None);
+        AssetChange::Listed(Listed { asset, plan, scheduled_at, records: 1 })
+    };
+    let other = AssetId(3 - event.asset.0);
+    for change in [listed(event.asset), listed(AssetId(3)), AssetChange::Removed(other)] {
+        dispatcher.apply(&change);
+    }
+    let out: Vec<i64> = emit(&mut dispatcher, NOON).into_iter().map(|(_, a)| a).collect();
+    assert_eq!(out, [3], "not the one under way, not the removed one");
+    dispatcher.release(&ticket, NOON);
+    assert!(emit(&mut dispatcher, NOON + 6 * DAY).is_empty(), "it is of plan free now");
+    assert_eq!(emit(&mut dispatcher, NOON + 7 * DAY).len(), 1);
+}
+
+#[test]
+fn credits_hold_back_until_tickets_return() {
+    let heavy = [(64, None), (64, None), (64, None)];
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Once, &heavy);
+    let out = emit(&mut dispatcher, NOON);
+    assert_eq!(out.len(), 2);
+    dispatcher.release(&out[0].0, NOON);
+    assert_eq!(emit(&mut dispatcher, NOON).len(), 1);
+}
+
+#[test]
+fn a_scan_heavier_than_all_credits_goes_alone() {
+    let assets = [(1_000, None), (1_000, None)];
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Once, &assets);
+    let out = emit(&mut dispatcher, NOON);
+    assert_eq!(out.len(), 1);
+    dispatcher.release(&out[0].0, NOON);
+    assert_eq!(emit(&mut dispatcher, NOON).len(), 1);
+}
+
+#[test]
+fn once_scans_each_asset_once_due_or_not_and_is_over() {
+    let assets = [(1, None), (1, Some(Duration::ZERO)), (1, Some(2 * DAY))];
+    for (ending, expected) in [(Ending::Once, 3), (Ending::OnceDue, 2)] {
+        let mut dispatcher = dispatcher(Rate::Max, ending, &assets);
+        let out = emit(&mut dispatcher, NOON);
+        assert_eq!(out.len(), expected, "{ending:?}");
+        assert!(!dispatcher.is_over());
+        out.iter().for_each(|(ticket, _)| dispatcher.release(ticket, NOON));
+        assert!(emit(&mut dispatcher, NOON + 9 * DAY).is_empty());
+        assert!(dispatcher.is_over());
+    }
+}
+
+#[test]
+fn a_rate_spaces_due_scans_and_auto_lets_new_ones_pass() {
+    let overdue = [(1, Some(2 * DAY)); 4];
+    let mut paced = dispatcher(Rate::PerSecond(2.0), Ending::Drained, &overdue);
+    assert_eq!(emit(&mut paced, NOON).len(), 1);
+    assert_eq!(paced.until_next(Lane::Fast, NOON), Some(Duration::from_millis(500)));
+    assert_eq!(emit(&mut paced, NOON + Duration::from_secs(1)).len(), 2);
+
+    let assets = [(1, None), (1, None), (1, Some(2 * DAY)), (1, Some(2 * DAY))];
+    let mut auto = dispatcher(Rate::Auto, Ending::Drained, &assets);
+    assert_eq!(auto.per_second_max(), Some(1.2), "at least one a second, and the buffer");
+    assert_eq!(emit(&mut auto, NOON).len(), 3);
+}
+
+/// Every asset was scanned at one moment, so that all of them are due at one.
+#[test]
+fn a_herd_is_scanned_before_its_cadence_is_over() {
+    let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
+    for number in 0..20_000 {
+        let (asset, plan) = (AssetId(number), "enterprise".to_owned());
+        agenda.insert(&Listed { asset, plan, scheduled_at: Some(NOON), records: 1 });
+    }
+    let mut dispatcher = with(Rate::Auto, Ending::Drained, agenda);
+    let mut now = NOON;
+    while dispatcher.stats().emitted < 20_000 {
+        now = now + Duration::from_secs(1);
+        assert!(now < NOON + DAY, "{:?} are late", dispatcher.progress().backlog);
+        dispatcher.pace(now);
+        while let Some((ticket, _)) = dispatcher.next(now) {
+            dispatcher.release(&ticket, now);
+        }
+    }
+}
+
+#[test]
+fn a_rate_serves_the_lane_whose_scan_is_due_longer() {
+    let assets = [(1, Some(2 * DAY)), (3_000, Some(3 * DAY)), (1, Some(4 * DAY))];
+    let mut dispatcher = dispatcher(Rate::PerSecond(1.0), Ending::Drained, &assets);
+    let assets = (0..3).map(|second| {
+        let now = NOON + Duration::from_secs(second);
+        dispatcher.next(now).expect("a token a second").1.asset.0
+    });
+    assert_eq!(assets.collect::<Vec<_>>(), [3, 2, 1]);
+}
+
+#[test]
+fn the_rate_is_the_sum_of_count_over_cadence() {
+    let assets = vec![(1, Some(Duration::ZERO)); 864_000];
+    let dispatcher = dispatcher(Rate::Auto, Ending::Drained, &assets);
+    let rate = dispatcher.per_second_max().expect("a rate");
+    assert!((rate - 12.0).abs() < 1e-6, "864,000 a day are 10/s: {rate}");
+}
+
+#[test]
+fn a_drain_gives_back_what_was_not_emitted() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(100, None), (200, None)]);
+    emit(&mut dispatcher, NOON);
+    assert_eq!(dispatcher.drain(NOON), 1);
+    assert!(dispatcher.is_over());
+    assert_eq!(dispatcher.open_tickets(), 1);
+    assert!(emit(&mut dispatcher, NOON + 9 * DAY).is_empty());
+}
+
+#[test]
+#[should_panic(expected = "exactly once")]
+fn a_ticket_that_comes_twice_is_a_bug() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1, None)]);
+    let out = emit(&mut dispatcher, NOON);
+    dispatcher.release(&out[0].0, NOON);
+    dispatcher.release(&out[0].0, NOON);
+}
