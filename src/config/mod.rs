@@ -24,6 +24,9 @@ pub use job::{Impossible, JobConfig, LaneConfig};
 pub use sources::{ConfigError, Flag, Sources};
 pub use values::Secret;
 
+/// One connection a lane, and one for the schedule.
+const CONNECTIONS_MIN: usize = 3;
+
 /// Everything that can be told, by section.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -46,7 +49,7 @@ pub struct DatabaseConfig {
     /// A file that holds nothing but the URL, such as a mounted secret. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-    /// Default: 8.
+    /// At least 3: a run needs one a lane and one for itself. Default: 8.
     pub connections_max: usize,
 }
 
@@ -217,8 +220,11 @@ impl Config {
     /// Names the first value that would make no sense at run time.
     pub fn check(&self) -> Result<(), Impossible> {
         let impossible = |key: &str, problem| Err(Impossible::new(key, problem));
-        if self.database.connections_max == 0 {
-            return impossible("database.connections_max", "must be at least 1");
+        if self.database.connections_max < CONNECTIONS_MIN {
+            return impossible(
+                "database.connections_max",
+                "must be at least 3: one a lane and one for the schedule",
+            );
         }
         if self.database.url.as_ref().is_some_and(|url| url.reveal().trim().is_empty()) {
             return impossible("database.url", "is empty: leave it out for a private database");

@@ -64,6 +64,23 @@ async fn fields_of_a_zone_change_without_its_records_being_written() {
 }
 
 #[tokio::test]
+async fn another_weight_of_a_zone_is_announced() {
+    let world = World::new().await;
+    let import = async |count: usize| {
+        let records: Vec<String> = (0..count).map(|n| record("x", &n.to_string())).collect();
+        let lines: Vec<&str> =
+            [ACCOUNT, ZONE].into_iter().chain(records.iter().map(|line| &**line)).collect();
+        world.execute("delete from asset_changes").await;
+        assert_eq!(world.import_lines(&lines).await.report.problems, 0);
+        world.number("select count(*) from asset_changes").await
+    };
+    import(1).await;
+    for (count, announced) in [(63, 0), (64, 1), (100, 0), (1, 1)] {
+        assert_eq!(import(count).await, announced, "{count} records");
+    }
+}
+
+#[tokio::test]
 async fn a_set_is_replaced_emptied_and_left_alone() {
     let world = World::new().await;
     world.import_lines(&[ACCOUNT, ZONE, OTHER, &record("x", "1"), &record("y", "1")]).await;

@@ -114,7 +114,10 @@ fn errors_name_file_line_and_key() {
             "conf/scanflow.toml:2: lanes.fast.group_commit_age_max: ",
         ),
         ("[run]\nepoch = \"0s\"", "conf/scanflow.toml:2: run.epoch: must be longer than zero"),
-        ("[database]\nconnections_max = 0", "conf/scanflow.toml:2: database.connections_max: must"),
+        (
+            "[database]\nconnections_max = 2",
+            "conf/scanflow.toml:2: database.connections_max: must be at least 3",
+        ),
         ("[run]\nworkers 2", "conf/scanflow.toml:2: "),
     ] {
         let err = read(text, &[], &[]).expect_err(text);

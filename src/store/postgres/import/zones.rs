@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::record_rows::stored_hashes;
 use super::{SourceWriter, Written};
 use crate::inventory::{ContentHash, SetSeen, ZoneEntry, ZoneSeen};
+use crate::lanes::{self, Expected};
 use crate::store::postgres::DatabaseError;
 
 /// What is stored of a zone.
@@ -38,7 +39,8 @@ pub struct ZoneChange {
     /// None: the zone is new.
     pub(super) id: Option<i64>,
     pub(super) content_hash: ContentHash,
-    /// Whether the schedule must know: the zone came back, or its plan is another.
+    /// Whether the schedule must know: the zone came back, or its plan or the weight of its scan is
+    /// another.
     pub(super) is_announced: bool,
     /// Whether records are stored, which a replacement deletes.
     pub(super) has_records: bool,
@@ -138,8 +140,14 @@ fn change(
     if present.is_some_and(|stored| stored.content_hash == content_hash) {
         return None;
     }
-    let is_replanned =
-        present.is_none_or(|stored| stored.plan != entry.plan || stored.account_id != account);
+    let is_replanned = present.is_none_or(|stored| {
+        let count = u64::try_from(stored.record_count).unwrap_or(0);
+        let is_reweighed = match set {
+            SetSeen::Kept => false,
+            SetSeen::Whole { records, .. } => weight(records.into()) != weight(count),
+        };
+        stored.plan != entry.plan || stored.account_id != account || is_reweighed
+    });
     Some(ZoneChange {
         records,
         account,
@@ -149,4 +157,9 @@ fn change(
         has_records: stored.is_some_and(|stored| stored.record_count > 0),
         entry,
     })
+}
+
+/// The weight that the schedule predicts for the scan of a zone.
+fn weight(records: u64) -> u32 {
+    lanes::predict(Expected { records, probes: 0 }).weight
 }
