@@ -1,6 +1,6 @@
 //! `scanflow import`.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use scanflow::clock::Clock;
 use scanflow::config::LogFormat;
 use scanflow::model::UnixTime;
-use scanflow::sources::inventory::{self, Event, ImportError, Options, Owner, Report};
+use scanflow::sources::inventory::{self, Event, ImportError, Options, Owner, Report, WalkError};
 
 use crate::cell;
 use crate::context::Context;
@@ -91,6 +91,11 @@ impl Import {
 
 fn failure(err: ImportError) -> Failure {
     match err {
+        ImportError::Walk(WalkError::Unreadable { ref source, .. })
+            if source.kind() == ErrorKind::NotFound =>
+        {
+            Failure::new(Exit::Usage, err)
+        }
         ImportError::Database(_) => Failure::from(err),
         ImportError::Walk(_) | ImportError::NothingToPrune { .. } => {
             Failure::new(Exit::BadInput, err)

@@ -22,8 +22,14 @@ pub(crate) struct Migrate {
     dry_run: bool,
 
     /// Print the SQL that lets a role do everything but migrate, and change nothing: for the owner
-    /// to run, again after each migration
-    #[arg(long, value_name = "ROLE", conflicts_with = "dry_run")]
+    /// to run, again after each migration. Without a name the role is scanflow
+    #[arg(
+        long,
+        value_name = "ROLE",
+        num_args = 0..=1,
+        default_missing_value = "scanflow",
+        conflicts_with = "dry_run"
+    )]
     print_grants: Option<String>,
 }
 

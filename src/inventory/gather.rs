@@ -52,6 +52,9 @@ pub trait Gather {
 
     fn end_file(&mut self);
 
+    /// A file of nothing but records has no line.
+    fn no_records(&mut self, _place: &Place) {}
+
     /// Something that is not known now and harms no entry.
     fn problem(&mut self, _place: &Place, _reason: String) {}
 

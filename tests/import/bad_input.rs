@@ -215,6 +215,41 @@ async fn zones_without_a_file_of_records_keep_theirs() {
 }
 
 #[tokio::test]
+async fn an_empty_file_of_records_empties_no_zone() {
+    let world = World::new().await;
+    world.write("s/accounts.jsonl", ACCOUNT);
+    world.write("s/zones.jsonl", [zone("x"), zone("y")].join("\n"));
+    world.write("s/records.jsonl", record("x", "1"));
+    assert_eq!(world.import(world.path("s")).await.report.problems, 0);
+    for nothing in ["", "\n\n"] {
+        world.write("s/records.jsonl", nothing);
+        let told = world.import(world.path("s")).await;
+        assert_eq!(told.lines(), ["0: the file is empty, but zones are listed"]);
+        assert_eq!(world.zones().await, ["x 1 complete: 1", "y 1 complete: -"]);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_inventory_is_told_of_and_not_stored() {
+    let world = World::new().await;
+    let text = "# Fleet\n\nRun it like this:\n\n    scanflow import README.md\n";
+    let readme = scanflow_testing::workspace().join("README.md");
+    let readme = std::fs::read_to_string(readme).expect("a file");
+    for (name, text) in
+        [("README.md", &*readme), ("fleet.md", text), ("empty.txt", ""), ("db.a.test", text)]
+    {
+        let file = world.write(name, text);
+        let told = world.import(file).await;
+        assert!(told.problems.len() == 1 || name == "db.a.test", "{name}: {:?}", told.lines());
+        let told = told.lines().concat();
+        assert!(told.contains("nothing says which zone this is"), "{name}: {told}");
+    }
+    for table in ["sources", "accounts", "zones"] {
+        assert_eq!(world.number(&format!("select count(*) from {table}")).await, 0);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_imported_at_all_is_an_error() {
     let world = World::new().await;
     let import = |paths| async { world.try_import(&Options { paths, ..Options::default() }).await };

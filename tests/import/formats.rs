@@ -31,6 +31,19 @@ async fn a_folder_of_zone_files_is_one_source_with_the_owners_beside_them() {
 }
 
 #[tokio::test]
+async fn the_default_account_is_made_only_for_a_zone_without_an_owner() {
+    let world = World::new().await;
+    world.write("zones/a.test.zone", ZONE);
+    world.write("zones/owners.csv", "a.test,one,pro\n");
+    assert_eq!(world.import(world.path("zones")).await.problems, []);
+    let accounts = "select external_id, plan from accounts order by 1";
+    assert_eq!(world.rows(accounts).await, ["one pro"]);
+    world.write("zones/b.test.zone", ZONE);
+    assert_eq!(world.import(world.path("zones")).await.problems, []);
+    assert_eq!(world.rows(accounts).await, ["imported free", "one pro"]);
+}
+
+#[tokio::test]
 async fn one_zone_file_belongs_to_the_account_of_the_arguments() {
     let world = World::new().await;
     let options = Options {

@@ -112,6 +112,26 @@ async fn it_is_refused_when_a_problem_hides_what_is_listed() {
 }
 
 #[tokio::test]
+async fn an_empty_listing_removes_nothing() {
+    let world = scanned().await;
+    let [a, b, ..] = LINES;
+    for lines in [&[][..], &[a, b]] {
+        let told = prune(&world, lines).await;
+        assert_eq!((told.report.removed, told.report.problems), (0, 1), "{lines:?}");
+        assert!(told.lines()[0].contains("no zone is listed"), "{:?}", told.lines());
+        assert!(told.events.contains(&Event::PruneRefused { source: "fleet".into() }));
+    }
+    for name in ["accounts", "zones", "records"] {
+        world.write(&format!("fleet/{name}.jsonl"), "");
+    }
+    let paths = vec![world.path("fleet")];
+    let options = Options { paths, prune: vec!["fleet".into()], ..Options::default() };
+    let told = world.try_import(&options).await.expect("an import");
+    assert_eq!((told.report.removed, told.report.problems), (0, 1));
+    assert_eq!(world.zones().await, ["x 1 complete: 1", "y 1 complete: 1"]);
+}
+
+#[tokio::test]
 async fn only_a_source_that_is_imported_can_be_pruned() {
     let world = World::new().await;
     let paths = vec![world.write("fleet.jsonl", LINES.join("\n"))];

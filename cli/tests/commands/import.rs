@@ -43,10 +43,10 @@ async fn bad_lines_are_told_of_by_file_line_and_reason_and_end_with_65() {
 }
 
 #[tokio::test]
-async fn what_is_no_inventory_ends_with_65_and_what_is_no_database_with_69() {
+async fn a_path_that_is_none_ends_with_2_no_inventory_with_65_and_no_database_with_69() {
     let place = place(&[ACCOUNT]).await;
-    let ran = place.run(&["import", "none"]);
-    assert_eq!(ran.exit, 65);
+    let ran = place.run(&["import", "fleet", "none"]);
+    assert_eq!(ran.exit, 2);
     assert!(ran.stderr.starts_with("error: none cannot be read"), "{}", ran.stderr);
     let ran = place.run(&["import", "fleet", "--prune", "other"]);
     assert_eq!(ran.exit, 65);

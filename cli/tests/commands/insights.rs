@@ -124,6 +124,15 @@ async fn filters_choose_and_the_order_is_stable() {
 #[tokio::test]
 async fn an_ambiguous_name_is_said_and_an_unknown_one_refused() {
     let place = Place::filled(FLEET).await;
+    // An id of one source hides no zone of that name in another.
+    let ran = place.run(&["insights", "--output", "json", "--zone", "TWIN.test."]);
+    assert_eq!(ran.json_lines().len(), 5, "{}", ran.stderr);
+    place.change("update zones set external_id = name where external_id = 'z-9'").await;
+    let ran = place.run(&["insights", "--output", "json", "--zone", "twin.test"]);
+    assert_eq!((ran.exit, ran.json_lines().len()), (0, 5));
+    assert!(ran.stderr.contains("`twin.test` is ambiguous: 2 zones"), "{}", ran.stderr);
+    place.change("update zones set external_id = 'z-9' where external_id = name").await;
+
     let ran = place.run(&["insights", "--output", "json", "--zone", "twin.test"]);
     assert_eq!((ran.exit, ran.json_lines().len()), (0, 5));
     assert!(ran.stderr.contains("`twin.test` is ambiguous: 2 zones"), "{}", ran.stderr);

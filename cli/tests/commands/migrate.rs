@@ -47,6 +47,9 @@ async fn printed_grants_are_what_the_other_commands_need() {
     let role = format!("runtime_{name}");
     let ran = place.run(&["migrate", "--print-grants", &role]);
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let bare = place.run(&["migrate", "--print-grants"]);
+    let of_default = ran.stdout.replace(&role, "scanflow");
+    assert_eq!((bare.exit, bare.stdout), (0, of_default));
     place.change(&format!("create role {role} login")).await;
     let as_role = |arguments: &[&str]| {
         let mut command = place.command(arguments);

@@ -345,6 +345,13 @@ impl Gather for Survey {
         self.next_is_kept = false;
     }
 
+    fn no_records(&mut self, place: &Place) {
+        // Rather a file that nobody has written than a fleet without any record.
+        if !self.zones.by_id.is_empty() {
+            self.cut(place, "the file is empty, but zones are listed".to_owned());
+        }
+    }
+
     fn problem(&mut self, place: &Place, reason: String) {
         self.tell(place, reason);
     }

@@ -20,8 +20,8 @@ pub use origin::origin_of_file_name;
 /// What a zone file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZoneFile {
-    /// Normalised: the owner of the SOA, else a `$ORIGIN` before all records, else the origin that
-    /// the caller gave. None: there is none of them, and no records.
+    /// Normalised: the owner of the SOA, else a `$ORIGIN` before all records, else, if there is a
+    /// record of a known type, the origin that the caller gave. None: there is none of them, and `records` is empty.
     pub zone: Option<String>,
     /// Normalised, in the order of the file.
     pub records: Vec<Record>,

@@ -268,11 +268,12 @@ impl<'i> Reader<'i> {
     }
 
     pub(super) fn finish(mut self) -> ZoneFile {
-        let Some(zone) = self.soa_owner.or(self.first_origin).or(self.given_origin) else {
-            self.problems.push(Problem {
-                place: Place { file: self.file, line: 0 },
-                reason: "nothing says which zone this is: no SOA, no `$ORIGIN`".into(),
-            });
+        // Words of prose read like records of private types.
+        let is_known = |(_, record): &(Place, Record)| !is_private(&record.kind);
+        let given_origin = self.given_origin.filter(|_| self.records.iter().any(is_known));
+        let Some(zone) = self.soa_owner.or(self.first_origin).or(given_origin) else {
+            let reason = "nothing says which zone this is: no SOA, no `$ORIGIN`".to_owned();
+            self.problems.push(Problem { place: Place { file: self.file, line: 0 }, reason });
             return ZoneFile { problems: self.problems, ..ZoneFile::default() };
         };
         let (mut records, mut outside) = (Vec::with_capacity(self.records.len()), Vec::new());

@@ -2,7 +2,8 @@
 //!
 //! Each source is read twice. The first reading sees what is listed and whole, so that nothing has
 //! been written when a line far behind shows that a set is not; the second one brings the records
-//! of the zones that differ from what is stored. Nothing but one batch of records is ever held.
+//! of the zones that differ from what is stored. Of records, no more than a few batches are held at a
+//! time, and of zone files one, whole, with what it includes.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use crate::inventory::{ContentHash, Place, Problem, Surveyed};
 use crate::schedule::Cadences;
 use crate::store::postgres::import::{
-    BATCH_ASSETS_MAX, RecordsChange, SourceWriter, Written, ZoneChange,
+    BATCH_ASSETS_MAX, Present, RecordsChange, SourceWriter, Written, ZoneChange,
 };
 use crate::store::postgres::{Database, DatabaseError};
 
@@ -150,6 +151,13 @@ impl Import<'_> {
         self.report.zones += zones.len() as u64;
         self.report.records += records;
         let is_pruned = prune.contains(&self.source.name);
+        if accounts.is_empty() && zones.is_empty() && !(is_pruned && listing_complete) {
+            // Nothing is stored of what may be no inventory at all, not even that it is a source.
+            if is_pruned {
+                (self.on_event)(Event::PruneRefused { source: self.source.name });
+            }
+            return Ok(());
+        }
         let seen_accounts: HashSet<String> =
             accounts.iter().filter(|_| is_pruned).map(|a| a.external_id.clone()).collect();
         let seen_zones: HashSet<String> =
@@ -188,12 +196,39 @@ impl Import<'_> {
         if !with_records.is_empty() {
             self.records(&mut writer, with_records).await?;
         }
-        if is_pruned && listing_complete {
+        if is_pruned
+            && listing_complete
+            && !self.empties(&writer, &seen_accounts, &seen_zones).await?
+        {
             self.report.removed += writer.prune(&seen_accounts, &seen_zones).await?;
         } else if is_pruned {
             (self.on_event)(Event::PruneRefused { source: self.source.name });
         }
         Ok(())
+    }
+
+    /// Whether a source that has accounts or zones lists none of them any more, which is told of:
+    /// rather a file that nobody has written than a fleet that is gone.
+    async fn empties(
+        &mut self,
+        writer: &SourceWriter,
+        accounts: &HashSet<String>,
+        zones: &HashSet<String>,
+    ) -> Result<bool, DatabaseError> {
+        if !accounts.is_empty() && !zones.is_empty() {
+            return Ok(false);
+        }
+        let present = writer.present().await?;
+        let kind = match present {
+            Present { zones: true, .. } if zones.is_empty() => "zone",
+            Present { accounts: true, .. } if accounts.is_empty() => "account",
+            _ => return Ok(false),
+        };
+        let place = Place { file: self.source.last_file(), line: 0 };
+        let reason = format!("no {kind} is listed, but the source has some");
+        self.report.problems += 1;
+        (self.on_event)(Event::Problem(Problem { place, reason }));
+        Ok(true)
     }
 
     /// Stores the zones whose records are replaced.

@@ -1,5 +1,6 @@
 //! `owners.csv`: whom the zones of zone files belong to, as `zone,account,plan`.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(super) struct Owners {
     /// Account and plan, by normalised name of the zone.
     zones: HashMap<String, (String, Option<String>)>,
     default: Owner,
+    is_default_used: Cell<bool>,
     is_damaged: bool,
 }
 
@@ -87,12 +89,13 @@ impl Owners {
         gather.fault(place, Subject::Account(None), reason);
     }
 
-    /// Hands all accounts to `gather`. The plan of an account is that of its first zone.
+    /// Hands all accounts to `gather`, that of the default only if a zone fell back to it. The plan
+    /// of any other is that of its first zone.
     pub(super) fn accounts<G: Gather>(&self, place: &Place, gather: &mut G) {
-        let default = self.default_account();
+        let default = self.is_default_used.get().then(|| self.default_account());
         let others = self.accounts.iter().map(|(id, plan)| (id.as_str(), plan));
-        let others = others.filter(|(id, _)| *id != default);
-        for (id, plan) in std::iter::once((default, &self.default.plan)).chain(others) {
+        let others = others.filter(|(id, _)| Some(*id) != default);
+        for (id, plan) in default.map(|id| (id, &self.default.plan)).into_iter().chain(others) {
             let account = AccountEntry {
                 external_id: id.to_owned(),
                 name: id.to_owned(),
@@ -118,7 +121,10 @@ impl Owners {
                 Some((account.clone(), plan.clone().filter(|_| !shared)))
             }
             None if self.is_damaged => None,
-            None => Some((self.default_account().to_owned(), None)),
+            None => {
+                self.is_default_used.set(true);
+                Some((self.default_account().to_owned(), None))
+            }
         }
     }
 }

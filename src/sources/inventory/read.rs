@@ -83,7 +83,12 @@ fn lines<G: Gather>(
             },
             Ok(Some(Line::TooLong)) if is_mixed_listing => None,
             Ok(Some(Line::TooLong)) => Some(Err(ndjson::BadLine::too_long())),
-            Ok(None) => break,
+            Ok(None) => {
+                if kind == Some(LineKind::Record) && place.line == 0 {
+                    gather.no_records(&place);
+                }
+                break;
+            }
             Err(err) => {
                 place.line = lines.number;
                 if !is_mixed_listing {

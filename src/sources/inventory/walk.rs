@@ -265,7 +265,7 @@ fn is_json_lines(path: &Path) -> bool {
     name.ends_with(".jsonl") || name.ends_with(".ndjson")
 }
 
-fn is_zone_file(path: &Path) -> bool {
+pub(super) fn is_zone_file(path: &Path) -> bool {
     let name = plain_name(path);
     name.ends_with(".zone") || name.starts_with("db.")
 }

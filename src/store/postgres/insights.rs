@@ -10,6 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, RowStream};
 
 use super::{Database, DatabaseError};
+use crate::inventory::normalise;
 use crate::model::{AssetKind, Severity, UnixTime};
 
 /// Which insights. None and an empty list of checks mean all.
@@ -158,10 +159,10 @@ pub struct Named {
     pub account: String,
 }
 
-/// The zones with this external id, which is unique per source; if there are none, those with this
-/// name, which is not unique at all. Removed ones are found too: their insights are.
+/// The zones with this external id, which is unique per source, or this name, which is not unique at
+/// all. Removed ones are found too: their insights are.
 pub async fn find_zones(database: &Database, text: &str) -> Result<Vec<Named>, DatabaseError> {
-    let name = text.trim_end_matches('.').to_lowercase();
+    let name = normalise::name(text).unwrap_or_else(|_| text.to_owned());
     let query = "select z.id, s.name, z.external_id, z.name, a.external_id
                    from zones z
                    join sources s on s.id = z.source_id
@@ -184,19 +185,16 @@ async fn find(
     name: &str,
 ) -> Result<Vec<Named>, DatabaseError> {
     let client = database.client().await?;
-    for (column, value) in [("external_id", external_id), ("name", name)] {
-        let query = format!("{query} where {alias}.{column} = $1 order by s.id, {alias}.id");
-        let rows = client.query(&query, &[&value]).await?;
-        if !rows.is_empty() {
-            let named = rows.iter().map(|row| Named {
-                id: row.get(0),
-                source: row.get(1),
-                external_id: row.get(2),
-                name: row.get(3),
-                account: row.get(4),
-            });
-            return Ok(named.collect());
-        }
-    }
-    Ok(Vec::new())
+    let query = format!(
+        "{query} where {alias}.external_id = $1 or {alias}.name = $2 order by s.id, {alias}.id"
+    );
+    let rows = client.query(&query, &[&external_id, &name]).await?;
+    let named = rows.iter().map(|row| Named {
+        id: row.get(0),
+        source: row.get(1),
+        external_id: row.get(2),
+        name: row.get(3),
+        account: row.get(4),
+    });
+    Ok(named.collect())
 }

@@ -16,6 +16,7 @@ mod record_rows;
 mod zone_rows;
 mod zones;
 
+pub use prune::Present;
 pub use zones::{RecordsChange, ZoneChange};
 
 /// The first half of the keys of advisory locks on sources ("scan").
@@ -90,7 +91,7 @@ async fn add_scan_states(
     Ok(())
 }
 
-/// Tells the schedule of assets that are new, came back, or have another plan.
+/// Tells the schedule of assets that are new, came back, or have another plan or weight.
 async fn announce(transaction: &Transaction<'_>, assets: &[i64]) -> Result<(), DatabaseError> {
     if !assets.is_empty() {
         let add = "insert into asset_changes (asset_id) select unnest($1::bigint[])";

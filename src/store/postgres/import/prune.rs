@@ -5,7 +5,22 @@ use std::collections::HashSet;
 use super::{BATCH_ASSETS_MAX, SourceWriter};
 use crate::store::postgres::DatabaseError;
 
+/// Whether a source has any account and any zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Present {
+    pub accounts: bool,
+    pub zones: bool,
+}
+
 impl SourceWriter {
+    /// What the source has, of accounts and of zones, that is not removed.
+    pub async fn present(&self) -> Result<Present, DatabaseError> {
+        let select = "select exists (select from accounts where source_id = $1 and removed_at is null), \
+                             exists (select from zones where source_id = $1 and removed_at is null)";
+        let row = self.client.query_one(select, &[&self.source_id]).await?;
+        Ok(Present { accounts: row.get(0), zones: row.get(1) })
+    }
+
     /// Removes the zones and accounts of the source that are not `seen`, by external id, and
     /// resolves their insights. Returns how many there were.
     pub async fn prune(
