@@ -59,6 +59,15 @@ async fn one_zone_file_belongs_to_the_account_of_the_arguments() {
 }
 
 #[tokio::test]
+async fn zone_files_given_one_by_one_share_the_account() {
+    let world = World::new().await;
+    let paths = vec![world.write("a.test.zone", ZONE), world.write("b.test.zone", ZONE)];
+    let options = Options { paths, source: Some("s".into()), ..Options::default() };
+    let told = world.try_import(&options).await.expect("an import");
+    assert_eq!((told.problems, told.report.accounts, told.report.zones), (vec![], 1, 2));
+}
+
+#[tokio::test]
 async fn a_zone_file_with_a_bad_line_keeps_its_set() {
     let world = World::new().await;
     world.write("zones/a.test.zone", ZONE);

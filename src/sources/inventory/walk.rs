@@ -114,25 +114,30 @@ pub fn walk(paths: &[PathBuf], name: Option<&str>, owner: &Owner) -> Result<Foun
             Part::Lines { kind: Some(LineKind::Zone), .. } => 1,
             _ => 2,
         });
-        join_answers(&mut parts);
-        Source { name, parts, owner: owner.clone() }
+        Source { name, parts: join(parts), owner: owner.clone() }
     });
     Ok(Found { sources: sources.collect(), notes })
 }
 
-/// Answers complete each other, also when they were given one by one.
-fn join_answers(parts: &mut Vec<Part>) {
-    let mut all = Vec::new();
-    parts.retain_mut(|part| match part {
-        Part::Cloudflare { files } => {
-            all.append(files);
-            false
+/// Answers complete each other, and zone files share an account by default, also when they were
+/// given one by one.
+fn join(parts: Vec<Part>) -> Vec<Part> {
+    let mut joined: Vec<Part> = Vec::new();
+    for part in parts {
+        let same = joined.iter_mut().find_map(|other| match (other, &part) {
+            (Part::Cloudflare { files }, Part::Cloudflare { files: more }) => Some((files, more)),
+            (
+                Part::ZoneFiles { files, owners },
+                Part::ZoneFiles { files: more, owners: others },
+            ) if owners == others => Some((files, more)),
+            _ => None,
+        });
+        match same {
+            Some((files, more)) => files.extend_from_slice(more),
+            None => joined.push(part),
         }
-        _ => true,
-    });
-    if !all.is_empty() {
-        parts.push(Part::Cloudflare { files: all });
     }
+    joined
 }
 
 type Named = (String, Vec<Part>);
