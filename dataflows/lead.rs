@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use scanflow::checks::Checks;
+use scanflow::checks::{self, Checks};
 use scanflow::clock::Clock;
-use scanflow::config::JobConfig;
+use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
@@ -47,6 +47,23 @@ pub struct Lead {
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
+}
+
+impl Lead {
+    /// Every check on the whole fleet until a drain, as the settings say.
+    pub fn of(config: &Config) -> Lead {
+        Lead {
+            config: config.job(),
+            checks: checks::ALL,
+            cadences: config.cadences(),
+            rate: config.schedule.rate,
+            buffer: config.schedule.buffer,
+            ending: Ending::Drained,
+            lease_ttl: config.schedule.lease_ttl,
+            feed: Feed::default(),
+            stop: Stop::default(),
+        }
+    }
 }
 
 /// How a run ended.
