@@ -44,6 +44,8 @@ pub struct Lead {
     pub rate: Rate,
     pub buffer: f64,
     pub ending: Ending,
+    /// Assets that were scanned together are scanned apart from now on.
+    pub spread: bool,
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
@@ -59,6 +61,7 @@ impl Lead {
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
             ending: Ending::Drained,
+            spread: false,
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
@@ -136,6 +139,9 @@ async fn lead_under(
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
     fleet.iter().for_each(|listed| agenda.insert(listed));
     drop(fleet);
+    if lead.spread {
+        agenda.spread(clock.now());
+    }
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),

@@ -14,6 +14,7 @@
 pub mod checks;
 pub mod clock;
 pub mod config;
+pub mod generate;
 pub mod inventory;
 pub mod lanes;
 pub mod model;

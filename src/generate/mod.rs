@@ -1,0 +1,5 @@
+//! Configuration that nobody owns.
+
+mod mistake;
+
+pub use mistake::{Mistake, mistake};
