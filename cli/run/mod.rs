@@ -13,7 +13,7 @@ use scanflow_dataflows::{Lead, LeadError, Led, lead};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 
-mod live;
+pub(crate) mod live;
 
 /// Scan what is due and keep every insight fresh, until a signal or an end
 #[derive(Debug, clap::Args)]
@@ -51,11 +51,9 @@ impl Run {
 
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         panics::exit_on_worker_panic(panics::exit_now);
-        let workers = context.config.run.workers;
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(workers.div_ceil(2)).enable_all().build()?;
+        let runtime = runtime(context.config.run.workers)?;
         let stop = Stop::default();
-        stop.on_signals(runtime.handle())?;
+        stop.on_signals(runtime.handle(), panics::exit_now)?;
         runtime.block_on(self.lead(context, stop))
     }
 
@@ -77,10 +75,7 @@ impl Run {
             led = leading => led,
             never = watching => match never {},
         };
-        let led = led.map_err(|err| match err {
-            LeadError::Held { .. } => Failure::new(Exit::TryAgain, err),
-            other => Failure::from(other),
-        })?;
+        let led = led.map_err(failure)?;
         context.note(&summary(&led, clock.now().since(started)));
         Ok(if led.lost.is_some() { Exit::TryAgain } else { Exit::Done })
     }
@@ -96,6 +91,19 @@ impl Run {
     fn rate(&self, configured: Rate) -> Rate {
         let unasked = self.rate.is_none() && configured == Rate::Auto;
         if self.once && unasked { Rate::Max } else { configured }
+    }
+}
+
+/// Threads for what waits, beside so many that judge.
+pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(workers.div_ceil(2)).enable_all().build()
+}
+
+pub(crate) fn failure(err: LeadError) -> Failure {
+    match err {
+        LeadError::Held { .. } => Failure::new(Exit::TryAgain, err),
+        other => Failure::from(other),
     }
 }
 
