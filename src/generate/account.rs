@@ -101,11 +101,14 @@ fn describe(
             abuse_contact_email: (!is_stated).then(|| format!("abuse-{index}@mail.test")),
         }
     });
-    let expected = match settings.as_ref().and_then(|settings| settings.enforce_twofactor) {
-        _ if is_sso => None,
-        Some(true) => None,
-        Some(false) => Some(Expected::fail(check, id)),
+    let expected = match &settings {
         None => Some(Expected::unknown(check, id)),
+        Some(_) if is_sso => None,
+        Some(settings) => match settings.enforce_twofactor {
+            None => Some(Expected::unknown(check, id)),
+            Some(false) => Some(Expected::fail(check, id)),
+            Some(true) => None,
+        },
     };
     let members = random.chance(shape.members).then(|| members(index, is_sso, random));
     let entry = AccountEntry {
