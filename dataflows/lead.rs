@@ -132,10 +132,8 @@ async fn lead_under(
         })
     });
     tidy(database, clock).await?;
-    let (fleet, mark) = postgres::list(database).await?;
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
-    fleet.iter().for_each(|listed| agenda.insert(listed));
-    drop(fleet);
+    let mark = postgres::list(database, |listed| agenda.insert(&listed)).await?;
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),
