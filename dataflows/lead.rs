@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use scanflow::checks::Checks;
+use scanflow::checks::{self, Checks};
 use scanflow::clock::Clock;
-use scanflow::config::JobConfig;
+use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
@@ -49,6 +49,23 @@ pub struct Lead {
     pub stop: Stop,
     /// Filled when the dataflows are built.
     pub shape: Arc<OnceLock<Shape>>,
+}
+
+impl Lead {
+    /// Every check on the whole fleet until a drain, as the settings say.
+    pub fn of(config: &Config) -> Lead {
+        Lead {
+            config: config.job(),
+            checks: checks::ALL,
+            cadences: config.cadences(),
+            rate: config.schedule.rate,
+            buffer: config.schedule.buffer,
+            ending: Ending::Drained,
+            lease_ttl: config.schedule.lease_ttl,
+            feed: Feed::default(),
+            stop: Stop::default(),
+        }
+    }
 }
 
 /// How a run ended.
@@ -117,10 +134,8 @@ async fn lead_under(
         })
     });
     tidy(database, clock).await?;
-    let (fleet, mark) = postgres::list(database).await?;
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
-    fleet.iter().for_each(|listed| agenda.insert(listed));
-    drop(fleet);
+    let mark = postgres::list(database, |listed| agenda.insert(&listed)).await?;
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),
