@@ -4,17 +4,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
-use scanflow::checks;
 use scanflow::clock::Clock;
 use scanflow::config::Config;
 use scanflow::model::PerLane;
-use scanflow::operators::Feed;
 use scanflow::schedule::{Ending, Rate};
 use scanflow::sources::inventory::{self, Event, Options};
-use scanflow::stop::Stop;
 use scanflow::store::postgres::Database;
 use scanflow::store::postgres::cluster::Cluster;
 use scanflow_dataflows::{Connections, Lead, lead};
@@ -108,17 +104,7 @@ impl Pipeline {
         clock: &Clock,
     ) -> anyhow::Result<Pass> {
         let config = Config::default();
-        let settings = Lead {
-            config: config.job(),
-            checks: checks::ALL,
-            cadences: config.cadences(),
-            rate: Rate::Max,
-            buffer: config.schedule.buffer,
-            ending: Ending::Once,
-            lease_ttl: Duration::from_secs(10),
-            feed: Feed::default(),
-            stop: Stop::default(),
-        };
+        let settings = Lead { rate: Rate::Max, ending: Ending::Once, ..Lead::of(&config) };
         usage::forget_rss_max();
         let (own, server_before) = (usage::own_cpu_s(), usage::tree_cpu_s(server));
         let started = clock.now();

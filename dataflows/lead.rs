@@ -1,12 +1,12 @@
 //! What the process does that leads: it takes the lease, reads the fleet, runs the graphs over it,
 //! and follows what changes meanwhile.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use scanflow::checks::Checks;
+use scanflow::checks::{self, Checks};
 use scanflow::clock::Clock;
-use scanflow::config::JobConfig;
+use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
@@ -17,7 +17,7 @@ use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Take
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{HOME, Job, JobError, Summary, run};
+use crate::{HOME, Job, JobError, Shape, Summary, run};
 
 /// How often changes of the fleet are read.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -47,6 +47,26 @@ pub struct Lead {
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
+    /// Filled when the dataflows are built.
+    pub shape: Arc<OnceLock<Shape>>,
+}
+
+impl Lead {
+    /// Every check on the whole fleet until a drain, as the settings say.
+    pub fn of(config: &Config) -> Lead {
+        Lead {
+            config: config.job(),
+            checks: checks::ALL,
+            cadences: config.cadences(),
+            rate: config.schedule.rate,
+            buffer: config.schedule.buffer,
+            ending: Ending::Drained,
+            lease_ttl: config.schedule.lease_ttl,
+            feed: Feed::default(),
+            stop: Stop::default(),
+            shape: Arc::default(),
+        }
+    }
 }
 
 /// How a run ended.
@@ -115,10 +135,8 @@ async fn lead_under(
         })
     });
     tidy(database, clock).await?;
-    let (fleet, mark) = postgres::list(database).await?;
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
-    fleet.iter().for_each(|listed| agenda.insert(listed));
-    drop(fleet);
+    let mark = postgres::list(database, |listed| agenda.insert(&listed)).await?;
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),
@@ -153,6 +171,7 @@ async fn lead_under(
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: lead.feed,
         stop: lead.stop,
+        shape: lead.shape,
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use scanflow::checks;
 use scanflow::clock::Clock;
 use scanflow::config::Flag;
 use scanflow::operators::Feed;
@@ -71,17 +70,7 @@ impl Run {
             &connections,
             timely::Config::process(config.run.workers),
             &clock,
-            Lead {
-                config: config.job(),
-                checks: checks::ALL,
-                cadences: config.cadences(),
-                rate,
-                buffer: config.schedule.buffer,
-                ending,
-                lease_ttl: config.schedule.lease_ttl,
-                feed,
-                stop,
-            },
+            Lead { rate, ending, feed, stop, ..Lead::of(config) },
         );
         let started = clock.now();
         let led = tokio::select! {

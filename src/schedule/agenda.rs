@@ -1,10 +1,11 @@
 //! When each asset is due. A first version: rings of one-minute slots will replace the ordered set,
 //! behind the same methods.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::Cadences;
+use super::plans::{PlanId, Plans};
+use super::{Cadences, PlanProgress};
 use crate::lanes::{Expected, Lanes, predict};
 use crate::model::{AssetId, Cost, Lane, PerLane, UnixTime};
 
@@ -38,17 +39,29 @@ pub struct Agenda {
     lanes: Lanes,
     entries: HashMap<AssetId, Entry>,
     waiting: PerLane<BTreeSet<Key>>,
-    assets_by_plan: BTreeMap<String, u64>,
+    plans: Plans,
 }
 
+/// There is one an asset, for millions of them.
 #[derive(Debug)]
 struct Entry {
-    plan: String,
-    cost: Cost,
+    due: UnixTime,
+    /// When its last scan was emitted; [`NEVER`] if there was none.
+    scheduled_at: UnixTime,
+    time_us: u32,
+    weight: u32,
+    plan: PlanId,
     lane: Lane,
-    key: Key,
-    /// When its cadence is over; None if it was never scanned.
-    promised: Option<UnixTime>,
+}
+
+impl Entry {
+    fn scheduled_at(&self) -> Option<UnixTime> {
+        (self.scheduled_at != NEVER).then_some(self.scheduled_at)
+    }
+
+    fn key(&self, asset: AssetId) -> Key {
+        Key { due: self.due, hash: shuffle(asset), asset }
+    }
 }
 
 /// What waits and is due.
@@ -84,50 +97,54 @@ impl Agenda {
             lanes,
             entries: HashMap::new(),
             waiting: PerLane::default(),
-            assets_by_plan: BTreeMap::new(),
+            plans: Plans::default(),
         }
     }
 
     /// Adds an asset, or tells what has changed about one. It waits from now on.
     pub fn insert(&mut self, listed: &Listed) {
         self.remove(listed.asset);
-        let cadence = self.cadences.of(&listed.plan);
-        let due = listed.scheduled_at.map_or(NEVER, |at| due(listed.asset, at, cadence));
-        let promised = listed.scheduled_at.map(|at| at + cadence);
+        let plan = self.plans.id(&listed.plan, &self.cadences);
+        self.plans.add(plan, listed.scheduled_at);
+        let cadence = self.plans.cadence(plan);
         let expected = Expected { records: listed.records, probes: 0 };
-        let cost = predict(expected);
-        let lane = self.lanes.choose(cost, expected.probes);
-        let key = Key { due, hash: shuffle(listed.asset), asset: listed.asset };
-        *self.assets_by_plan.entry(listed.plan.clone()).or_default() += 1;
-        self.waiting[lane].insert(key);
-        let plan = listed.plan.clone();
-        self.entries.insert(listed.asset, Entry { plan, cost, lane, key, promised });
+        let Cost { time, weight } = predict(expected);
+        let lane = self.lanes.choose(Cost { time, weight }, expected.probes);
+        let entry = Entry {
+            due: listed.scheduled_at.map_or(NEVER, |at| due(listed.asset, at, cadence)),
+            scheduled_at: listed.scheduled_at.unwrap_or(NEVER),
+            time_us: u32::try_from(time.as_micros()).unwrap_or(u32::MAX),
+            weight,
+            plan,
+            lane,
+        };
+        self.waiting[lane].insert(entry.key(listed.asset));
+        self.entries.insert(listed.asset, entry);
     }
 
     pub fn remove(&mut self, asset: AssetId) {
         if let Some(entry) = self.entries.remove(&asset) {
-            self.waiting[entry.lane].remove(&entry.key);
-            if let Some(count) = self.assets_by_plan.get_mut(&entry.plan) {
-                *count -= 1;
-            }
+            self.waiting[entry.lane].remove(&entry.key(asset));
+            self.plans.remove(entry.plan, entry.scheduled_at());
         }
     }
 
     /// The asset of the lane that is due first, with that time.
     pub fn first(&self, lane: Lane) -> Option<(AssetId, UnixTime, Cost)> {
         let key = self.waiting[lane].first()?;
-        let cost = self.entries.get(&key.asset)?.cost;
-        Some((key.asset, key.due, cost))
+        let Entry { time_us, weight, .. } = *self.entries.get(&key.asset)?;
+        let time = Duration::from_micros(u64::from(time_us));
+        Some((key.asset, key.due, Cost { time, weight }))
     }
 
     pub fn was_scanned(&self, asset: AssetId) -> bool {
-        self.entries.get(&asset).is_some_and(|entry| entry.promised.is_some())
+        self.entries.get(&asset).is_some_and(|entry| entry.scheduled_at().is_some())
     }
 
     /// Takes an asset out of those that wait, until [`Agenda::rearm`].
     pub fn take(&mut self, asset: AssetId) {
         if let Some(entry) = self.entries.get(&asset) {
-            self.waiting[entry.lane].remove(&entry.key);
+            self.waiting[entry.lane].remove(&entry.key(asset));
         }
     }
 
@@ -135,10 +152,11 @@ impl Agenda {
     /// not.
     pub fn rearm(&mut self, asset: AssetId, scheduled_at: UnixTime) {
         if let Some(entry) = self.entries.get_mut(&asset) {
-            let cadence = self.cadences.of(&entry.plan);
-            entry.key.due = due(asset, scheduled_at, cadence);
-            entry.promised = Some(scheduled_at + cadence);
-            self.waiting[entry.lane].insert(entry.key);
+            self.plans.remove(entry.plan, entry.scheduled_at());
+            self.plans.add(entry.plan, Some(scheduled_at));
+            entry.scheduled_at = scheduled_at;
+            entry.due = due(asset, scheduled_at, self.plans.cadence(entry.plan));
+            self.waiting[entry.lane].insert(entry.key(asset));
         }
     }
 
@@ -148,8 +166,8 @@ impl Agenda {
             let waiting = std::mem::take(&mut self.waiting[lane]);
             for key in waiting {
                 if let Some(entry) = self.entries.get_mut(&key.asset) {
-                    entry.key.due = entry.key.due.min(AT_ONCE);
-                    self.waiting[lane].insert(entry.key);
+                    entry.due = entry.due.min(AT_ONCE);
+                    self.waiting[lane].insert(entry.key(key.asset));
                 }
             }
         }
@@ -186,14 +204,14 @@ impl Agenda {
         for lane in Lane::ALL {
             let (mut ahead, mut need) = (0u32, 0.0f64);
             for key in self.waiting[lane].iter().take_while(|key| key.due <= now) {
-                let entry = self.entries.get(&key.asset);
-                let Some(promised) = entry.and_then(|entry| entry.promised) else {
+                let Some(entry) = self.entries.get(&key.asset) else { continue };
+                let Some(scheduled_at) = entry.scheduled_at() else {
                     backlog.never_scanned += 1;
                     continue;
                 };
                 backlog.due += 1;
                 ahead += 1;
-                let left = promised.since(now);
+                let left = (scheduled_at + self.plans.cadence(entry.plan)).since(now);
                 if left.is_zero() {
                     backlog.overdue += 1;
                 } else {
@@ -205,17 +223,19 @@ impl Agenda {
         backlog
     }
 
+    /// How fresh the assets of each plan are, by name.
+    pub fn plans(&self, now: UnixTime) -> Vec<PlanProgress> {
+        self.plans.progress(now)
+    }
+
     /// The part of the shortest cadence between due and promised.
     pub fn slack_min(&self) -> Duration {
-        let plans = self.assets_by_plan.iter().filter(|(_, count)| **count != 0);
-        let cadences = plans.map(|(plan, _)| self.cadences.of(plan));
-        cadences.min().unwrap_or_default() / 100 * (100 - DUE_PERCENT)
+        self.plans.cadence_min().unwrap_or_default() / 100 * (100 - DUE_PERCENT)
     }
 
     /// Scans a second that keep every promise in the long run: the sum of count / cadence.
     pub fn nominal_per_second(&self) -> f64 {
-        let plans = self.assets_by_plan.iter();
-        plans.map(|(plan, count)| *count as f64 / self.cadences.of(plan).as_secs_f64()).sum()
+        self.plans.nominal_per_second()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::{Agenda, AssetChange, Backlog, Progress, Rate, Stats, TokenBucket};
+use super::{Agenda, AssetChange, Backlog, PlanProgress, Progress, Rate, Stats, TokenBucket};
 use crate::model::{
     Asked, AssetId, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
@@ -48,6 +48,7 @@ pub struct Dispatcher {
     open: HashMap<u64, Open>,
     under_way: HashSet<AssetId>,
     backlog: Backlog,
+    plans: Vec<PlanProgress>,
     stats: Stats,
 }
 
@@ -70,6 +71,7 @@ impl Dispatcher {
             open: HashMap::new(),
             under_way: HashSet::new(),
             backlog: Backlog::default(),
+            plans: Vec::new(),
             stats: Stats::default(),
             settings,
             agenda,
@@ -121,6 +123,7 @@ impl Dispatcher {
     /// Looks at the backlog and sets the rate by it. Due once a second or so.
     pub fn pace(&mut self, now: UnixTime) {
         self.backlog = self.agenda.backlog(now);
+        self.plans = self.agenda.plans(now);
         if let Some(per_second) = self.per_second_max() {
             assert!(per_second > 0.0, "a rate is positive");
             self.bucket.set_rate(per_second, now);
@@ -234,6 +237,7 @@ impl Dispatcher {
         self.open.values().for_each(|open| out[open.lane] += 1);
         Progress {
             assets: self.agenda.len(),
+            plans: self.plans.clone(),
             backlog: self.backlog,
             out,
             returned: self.stats.returned,

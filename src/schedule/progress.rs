@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::Backlog;
+use super::{Backlog, PlanProgress};
 use crate::model::PerLane;
 
 /// A longer latency counts as this.
@@ -21,6 +21,8 @@ pub struct Stats {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     pub assets: usize,
+    /// By name.
+    pub plans: Vec<PlanProgress>,
     pub backlog: Backlog,
     /// Scans that are out.
     pub out: PerLane<u64>,

@@ -3,17 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
-use scanflow::checks;
 use scanflow::clock::Clock;
-use scanflow::config::JobConfig;
+use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
-use scanflow::operators::Feed;
 use scanflow::panics;
-use scanflow::schedule::{Cadences, Ending, Rate};
+use scanflow::schedule::{Ending, Rate};
 use scanflow::sources::inventory::{Event, Options, Report, import};
-use scanflow::stop::Stop;
 use scanflow::store::postgres::Database;
 use scanflow_dataflows::{Connections, Lead, Led, lead};
 use scanflow_testing::Subject;
@@ -69,17 +65,8 @@ impl Place {
         let connections =
             Connections { lane: PerLane { fast: open(4), slow: open(2) }, control: open(2) };
         let workers = timely::Config { communication, worker: WorkerConfig::default() };
-        let task = Lead {
-            config,
-            checks: checks::ALL,
-            cadences: Cadences::default(),
-            rate: Rate::Max,
-            buffer: 1.2,
-            ending: Ending::Once,
-            lease_ttl: Duration::from_secs(10),
-            feed: Feed::default(),
-            stop: Stop::default(),
-        };
+        let settings = Config::default();
+        let task = Lead { config, rate: Rate::Max, ending: Ending::Once, ..Lead::of(&settings) };
         let led = lead(&connections, workers, &Clock::system(), task).await.expect("a run");
         assert_eq!((led.summary.open_tickets, led.lost), (0, None));
         led
