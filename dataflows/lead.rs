@@ -1,7 +1,7 @@
 //! What the process does that leads: it takes the lease, reads the fleet, runs the graphs over it,
 //! and follows what changes meanwhile.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use scanflow::checks::{self, Checks};
@@ -17,7 +17,7 @@ use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Take
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{HOME, Job, JobError, Summary, run};
+use crate::{HOME, Job, JobError, Shape, Summary, run};
 
 /// How often changes of the fleet are read.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -49,6 +49,8 @@ pub struct Lead {
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
+    /// Filled when the dataflows are built.
+    pub shape: Arc<OnceLock<Shape>>,
 }
 
 impl Lead {
@@ -65,6 +67,7 @@ impl Lead {
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
+            shape: Arc::default(),
         }
     }
 }
@@ -135,10 +138,8 @@ async fn lead_under(
         })
     });
     tidy(database, clock).await?;
-    let (fleet, mark) = postgres::list(database).await?;
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
-    fleet.iter().for_each(|listed| agenda.insert(listed));
-    drop(fleet);
+    let mark = postgres::list(database, |listed| agenda.insert(&listed)).await?;
     if lead.spread {
         agenda.spread(clock.now());
     }
@@ -176,6 +177,7 @@ async fn lead_under(
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: lead.feed,
         stop: lead.stop,
+        shape: lead.shape,
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;

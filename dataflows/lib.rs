@@ -1,10 +1,10 @@
 //! The graphs, one a file, and the job that runs them together.
 //!
 //! To add a dataflow: write `dataflows/<name>.rs` with its picture on top and one function that
-//! takes a scope; add its `mod` line and install it in `build`, on every worker.
+//! takes a scope; add its `mod` line and add it to `install`, on every worker.
 
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use scanflow::checks::Checks;
 use scanflow::clock::Clock;
@@ -22,8 +22,10 @@ use tokio::runtime::Handle;
 mod control;
 mod lead;
 mod scan;
+pub mod shape;
 
 pub use lead::{Connections, Lead, LeadError, Led, lead};
+pub use shape::Shape;
 
 /// The worker that schedules.
 pub const HOME: usize = 0;
@@ -42,6 +44,8 @@ pub struct Job {
     /// News for the source, and how it gets on.
     pub feed: Feed,
     pub stop: Stop,
+    /// Filled when the dataflows are built, by the worker that schedules.
+    pub shape: Arc<OnceLock<Shape>>,
 }
 
 /// What is left when a job has ended.
@@ -86,8 +90,23 @@ pub fn run(
     summaries.into_iter().flatten().next().ok_or(JobError::NoScheduler)
 }
 
-/// Every worker builds the same dataflows in the same order: timely matches them by that.
+/// Builds the dataflows; the worker that schedules notes what was built.
 fn build(
+    worker: &mut Worker,
+    runtime: &Handle,
+    clock: &Clock,
+    job: &Job,
+) -> (Installed, Option<Rc<Source>>) {
+    if worker.index() != HOME {
+        return install(worker, runtime, clock, job);
+    }
+    let (built, shape) = shape::recorded(worker, |worker| install(worker, runtime, clock, job));
+    let _ = job.shape.set(shape); // a job runs once
+    built
+}
+
+/// Every worker builds the same dataflows in the same order: timely matches them by that.
+fn install(
     worker: &mut Worker,
     runtime: &Handle,
     clock: &Clock,

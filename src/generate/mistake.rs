@@ -52,7 +52,8 @@ fn spf<'r>(zone: &str, records: &'r Records) -> Option<&'r Record> {
 fn dmarc<'r>(zone: &str, records: &'r Records) -> Option<&'r Record> {
     let set = records.at(&format!("_dmarc.{zone}"));
     let is_policy = |record: &Record| {
-        record.kind == RecordType::Txt && record.content.to_ascii_lowercase().starts_with("v=dmarc1")
+        record.kind == RecordType::Txt
+            && record.content.to_ascii_lowercase().starts_with("v=dmarc1")
     };
     (set.len() == 1).then(|| &set[0]).filter(|record| is_policy(record))
 }
@@ -184,7 +185,9 @@ mod tests {
     fn a_mistake_is_not_made_twice() {
         let mut zone = checks::zone(SOUND);
         for _ in 0..50 {
-            let Some(Mistake { records, .. }) = mistake(&zone.name, &zone.records, 0) else { break };
+            let Some(Mistake { records, .. }) = mistake(&zone.name, &zone.records, 0) else {
+                break;
+            };
             let records = records.into_iter().collect();
             assert_ne!(zone.records, records);
             zone.records = records;

@@ -77,7 +77,7 @@ pub fn beat<'s>(
     source: Option<Rc<Source>>,
     orders: StreamVec<'s, Epoch, Order>,
 ) -> StreamVec<'s, Epoch, Beat> {
-    let mut builder = OperatorBuilder::new("Beat".to_owned(), scope);
+    let mut builder = OperatorBuilder::new("beat".to_owned(), scope);
     let info = builder.operator_info();
     stop.wake(scope.worker().sync_activator_for(info.address.to_vec()));
     let activator = scope.activator_for(info.address);

@@ -37,7 +37,7 @@ pub fn check<'s>(
     checks: Checks,
 ) -> StreamVec<'s, Epoch, (Ticket, Outcome)> {
     let scope = loaded.scope();
-    let mut builder = OperatorBuilder::new(format!("Check({lane})"), scope);
+    let mut builder = OperatorBuilder::new(format!("check({lane})"), scope);
     let activator = scope.activator_for(builder.operator_info().address);
     let mut input = builder.new_input(loaded, Pipeline);
     builder.set_notify_for(0, FrontierInterest::Never);

@@ -57,7 +57,7 @@ pub fn load<'s>(
     limits: LoadLimits,
 ) -> (StreamVec<'s, Epoch, Loaded>, StreamVec<'s, Epoch, Ticket>) {
     let scope = events.scope();
-    let mut builder = OperatorBuilder::new(format!("Load({lane})"), scope);
+    let mut builder = OperatorBuilder::new(format!("load({lane})"), scope);
     let by_asset = Exchange::new(|(_, event): &(Ticket, ScanEvent)| event.asset.route());
     let mut input = builder.new_input(events, by_asset);
     builder.set_notify_for(0, FrontierInterest::Never);

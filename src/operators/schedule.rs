@@ -61,7 +61,7 @@ pub fn schedule<'s>(
     source: Option<Rc<Source>>,
     acks: PerLane<StreamVec<'s, Epoch, Ticket>>,
 ) -> StreamVec<'s, Epoch, (Ticket, ScanEvent)> {
-    let mut builder = OperatorBuilder::new("Schedule".to_owned(), scope);
+    let mut builder = OperatorBuilder::new("schedule".to_owned(), scope);
     let address = builder.operator_info().address;
     let activator = scope.activator_for(address.clone());
     if let Some(source) = &source {

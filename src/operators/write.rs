@@ -34,7 +34,7 @@ pub fn write<'s>(
     limits: WriteLimits,
 ) -> StreamVec<'s, Epoch, Ticket> {
     let scope = outcomes.scope();
-    let mut builder = OperatorBuilder::new(format!("Write({lane})"), scope);
+    let mut builder = OperatorBuilder::new(format!("write({lane})"), scope);
     let info = builder.operator_info();
     let mut input = builder.new_input(outcomes, Pipeline);
     builder.set_notify_for(

@@ -203,8 +203,8 @@ fn job(
     let sinks = PerLane { fast: sink.clone(), slow: sink };
     let dispatcher = dispatcher(listed, round << 40, Ending::Once);
     let dispatcher = Arc::new(Mutex::new(Some(dispatcher)));
-    let (feed, stop) = (Feed::default(), Stop::default());
-    Job { config, stores, sinks, checks: checks::ALL, dispatcher, feed, stop }
+    let (feed, stop, shape) = (Feed::default(), Stop::default(), Arc::default());
+    Job { config, stores, sinks, checks: checks::ALL, dispatcher, feed, stop, shape }
 }
 
 fn run(workers: CommunicationConfig, job: Job) -> Summary {

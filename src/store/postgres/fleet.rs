@@ -1,8 +1,13 @@
 //! The fleet as the schedule has to know it: all of it at the start, then what changes.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
+use deadpool_postgres::GenericClient;
+use futures_util::TryStreamExt;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 
 use super::{Database, DatabaseError};
@@ -24,12 +29,16 @@ const LISTED: &str = "select z.id, coalesce(z.plan, a.plan), s.last_scheduled_at
 const CHANGED: &str = "select distinct asset_id from asset_changes
     where changed_in >= $1::text::xid8 and changed_in < $2::text::xid8";
 
+/// Assets whose changes are told at once: an import may change the whole fleet.
+const CHANGES_MAX: usize = 10_000;
+
 /// Up to where changes have been read: a transaction id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark(String);
 
-/// Reads the whole fleet, and the mark from which [`changes_since`] goes on.
-pub async fn list(database: &Database) -> Result<(Vec<Listed>, Mark), DatabaseError> {
+/// Reads the whole fleet, asset by asset: millions need not be held at once. Returns the mark from
+/// which [`changes_since`] goes on.
+pub async fn list(database: &Database, each: impl FnMut(Listed)) -> Result<Mark, DatabaseError> {
     let mut client = database.client().await?;
     let snapshot = client
         .build_transaction()
@@ -38,30 +47,50 @@ pub async fn list(database: &Database) -> Result<(Vec<Listed>, Mark), DatabaseEr
         .start()
         .await?;
     let mark = mark(&snapshot.query_one(MARK, &[]).await?);
-    let rows = snapshot.query(LISTED, &[&None::<Vec<i64>>]).await?;
+    for_each_listed(&snapshot, None, each).await?;
     snapshot.commit().await?;
-    Ok((rows.iter().map(listed).collect(), mark))
+    Ok(mark)
 }
 
 const MARK: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text";
 
-/// What has changed since `since`, and the next mark. A change may come twice.
+/// Tells what has changed since `since`, in parts of [`CHANGES_MAX`] assets, and returns the next
+/// mark. A change may come twice.
 pub async fn changes_since(
     database: &Database,
     since: &Mark,
-) -> Result<(Vec<AssetChange>, Mark), DatabaseError> {
+    mut tell: impl FnMut(Vec<AssetChange>),
+) -> Result<Mark, DatabaseError> {
     let client = database.client().await?;
     let next = mark(&client.query_one(MARK, &[]).await?);
     let rows = client.query(CHANGED, &[&since.0, &next.0]).await?;
-    let mut gone: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-    if gone.is_empty() {
-        return Ok((Vec::new(), next));
+    let changed: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    for part in changed.chunks(CHANGES_MAX) {
+        let mut gone: HashSet<i64> = part.iter().copied().collect();
+        let mut changes = Vec::with_capacity(part.len());
+        for_each_listed(&client, Some(part), |listed| {
+            gone.remove(&listed.asset.0);
+            changes.push(AssetChange::Listed(listed));
+        })
+        .await?;
+        changes.extend(gone.into_iter().map(|id| AssetChange::Removed(AssetId(id))));
+        tell(changes);
     }
-    let rows = client.query(LISTED, &[&Some(&gone)]).await?;
-    let listed: Vec<Listed> = rows.iter().map(listed).collect();
-    gone.retain(|id| listed.iter().all(|listed| listed.asset.0 != *id));
-    let removed = gone.into_iter().map(|id| AssetChange::Removed(AssetId(id)));
-    Ok((listed.into_iter().map(AssetChange::Listed).chain(removed).collect(), next))
+    Ok(next)
+}
+
+/// Of all assets, or of those with these ids.
+async fn for_each_listed(
+    client: &impl GenericClient,
+    ids: Option<&[i64]>,
+    mut each: impl FnMut(Listed),
+) -> Result<(), DatabaseError> {
+    let rows = client.query_raw(LISTED, [&ids as &(dyn ToSql + Sync)]).await?;
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.try_next().await? {
+        each(listed(&row));
+    }
+    Ok(())
 }
 
 fn mark(row: &Row) -> Mark {
@@ -95,13 +124,8 @@ pub async fn follow(
 ) -> Infallible {
     loop {
         tokio::time::sleep(pause).await;
-        match changes_since(database, &mark).await {
-            Ok((changes, next)) => {
-                mark = next;
-                if !changes.is_empty() {
-                    tell(changes);
-                }
-            }
+        match changes_since(database, &mark, &tell).await {
+            Ok(next) => mark = next,
             Err(err) => {
                 tracing::warn!(error = &err as &dyn std::error::Error, "reading changes again");
             }

@@ -47,7 +47,8 @@ impl SourceWriter {
         &mut self,
         id: i64,
     ) -> Result<Option<(ZoneEntry, Vec<Record>)>, DatabaseError> {
-        let select = "select z.external_id, a.external_id, a.id, z.name, z.plan, z.state, z.settings,
+        let select =
+            "select z.external_id, a.external_id, a.id, z.name, z.plan, z.state, z.settings,
                              z.dnssec, z.records_complete
                         from zones z join accounts a on a.id = z.account_id
                        where z.id = $1 and z.source_id = $2 and z.removed_at is null";
