@@ -14,6 +14,7 @@ use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{Postgres, Rows};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
+use scanflow::telemetry::Telemetry;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -47,6 +48,7 @@ pub struct Lead {
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
+    pub telemetry: Telemetry,
 }
 
 impl Lead {
@@ -62,6 +64,7 @@ impl Lead {
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -100,7 +103,8 @@ pub async fn lead(
         Taken::Held { holder } => return Err(LeadError::Held { holder }),
     };
     let sinks = PerLane::from_fn(|lane| {
-        Arc::new(Postgres::new(connections.lane[lane].clone(), clock.clone()))
+        let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
+        Arc::new(sink.measured_by(lead.telemetry.sink()))
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
@@ -170,6 +174,7 @@ async fn lead_under(
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: lead.feed,
         stop: lead.stop,
+        telemetry: lead.telemetry,
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;
