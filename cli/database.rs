@@ -86,6 +86,12 @@ impl Context {
         Ok(Connections { lane, control: Database::at(&url, control)? })
     }
 
+    /// The same database with one more connection, for those who watch: neither they nor the job
+    /// wait for each other.
+    pub(crate) async fn watching(&self) -> Result<Database, Failure> {
+        Ok(Database::at(&self.server().await?, 1)?)
+    }
+
     /// Looks at the database without starting or making anything.
     pub(crate) async fn inspect(&self) -> Result<Inspected, Failure> {
         if self.url()?.is_some() {

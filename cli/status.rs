@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use scanflow::config::Config;
 use scanflow::model::Severity;
 use scanflow::schedule::Rate;
 use scanflow::store::postgres::status::{self, Freshness, Leader};
@@ -34,7 +35,7 @@ impl Status {
             let status = status::status(&database, &cadences, &lanes).await?;
             let mut out = Stdout::lock();
             match self.output {
-                Output::Json => writeln!(out, "{}", json(context, &status))?,
+                Output::Json => writeln!(out, "{}", json(&context.config, &status))?,
                 Output::Table => print(&mut out, context, &status)?,
             }
             out.flush()?;
@@ -44,8 +45,8 @@ impl Status {
 }
 
 /// Scans a second that `run` aims at; None: as fast as credits allow.
-fn target_per_second(context: &Context, status: &status::Status) -> Option<f64> {
-    let schedule = &context.config.schedule;
+fn target_per_second(config: &Config, status: &status::Status) -> Option<f64> {
+    let schedule = &config.schedule;
     match schedule.rate {
         Rate::Auto => Some(schedule.buffer * status.nominal_per_second().max(1.0)),
         Rate::Max => None,
@@ -58,7 +59,8 @@ fn open(status: &status::Status, severity: Severity) -> i64 {
     of.map(|(_, count)| count).sum()
 }
 
-fn json(context: &Context, status: &status::Status) -> Value {
+/// What `--output json` prints.
+pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
     let plan = |plan: &Freshness| {
         json!({
             "plan": plan.plan,
@@ -86,7 +88,7 @@ fn json(context: &Context, status: &status::Status) -> Value {
         "lanes": { "fast": status.lanes.fast, "slow": status.lanes.slow },
         "rates": {
             "nominal_per_second": status.nominal_per_second(),
-            "target_per_second": target_per_second(context, status),
+            "target_per_second": target_per_second(config, status),
         },
         "last_completed_at": status.last_completed_at.map(cell::rfc3339),
         "leases": status.leases.iter().map(lease).collect::<Vec<_>>(),
@@ -116,7 +118,7 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
     writeln!(out, "open insights   {}", open.collect::<Vec<_>>().join(", "))?;
     let (fast, slow) = (status.lanes.fast, status.lanes.slow);
     writeln!(out, "lanes           {fast} fast, {slow} slow, as predicted")?;
-    let target = target_per_second(context, status).map_or_else(
+    let target = target_per_second(&context.config, status).map_or_else(
         || "as fast as credits allow".to_owned(),
         |rate| format!("{rate:.2} aimed at"),
     );

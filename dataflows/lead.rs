@@ -14,6 +14,7 @@ use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{Postgres, Rows};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
+use scanflow::telemetry::Telemetry;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -49,6 +50,7 @@ pub struct Lead {
     pub stop: Stop,
     /// Filled when the dataflows are built.
     pub shape: Arc<OnceLock<Shape>>,
+    pub telemetry: Telemetry,
 }
 
 impl Lead {
@@ -64,6 +66,8 @@ impl Lead {
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
+            shape: Arc::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -102,7 +106,8 @@ pub async fn lead(
         Taken::Held { holder } => return Err(LeadError::Held { holder }),
     };
     let sinks = PerLane::from_fn(|lane| {
-        Arc::new(Postgres::new(connections.lane[lane].clone(), clock.clone()))
+        let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
+        Arc::new(sink.measured_by(lead.telemetry.sink()))
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
@@ -171,6 +176,7 @@ async fn lead_under(
         feed: lead.feed,
         stop: lead.stop,
         shape: lead.shape,
+        telemetry: lead.telemetry,
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;

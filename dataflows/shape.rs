@@ -13,6 +13,7 @@ use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
 use scanflow::stop::Stop;
+use scanflow::telemetry::Telemetry;
 use scanflow::{sinks, store};
 use serde::{Deserialize, Serialize};
 use timely::logging::{TimelyEvent, TimelyEventBuilder};
@@ -188,6 +189,7 @@ fn dry(config: &JobConfig) -> Job {
         feed: Feed::default(),
         stop: Stop::default(),
         shape: Arc::default(),
+        telemetry: Telemetry::default(),
     }
 }
 

@@ -16,10 +16,12 @@ use crate::model::PerLane;
 use crate::operators::{LoadLimits, WriteLimits};
 use crate::schedule::{Cadences, Rate};
 
+mod admin;
 mod job;
 mod sources;
 mod values;
 
+pub use admin::AdminConfig;
 pub use job::{Impossible, JobConfig, LaneConfig};
 pub use sources::{ConfigError, Flag, Sources};
 pub use values::Secret;
@@ -36,6 +38,7 @@ pub struct Config {
     pub schedule: ScheduleConfig,
     pub lanes: LanesConfig,
     pub run: RunConfig,
+    pub admin: AdminConfig,
     pub log: LogConfig,
 }
 

@@ -3,6 +3,7 @@
 #[path = "../commands/process.rs"]
 mod process;
 
+mod admin;
 mod killed;
 mod leader;
 mod repaired;

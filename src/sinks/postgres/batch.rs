@@ -39,6 +39,8 @@ pub(super) struct BatchFlushed {
     pub(super) results: Vec<Flushed>,
     /// Opened, changed, resolved, reopened.
     pub(super) rows: [u64; 4],
+    /// Outcomes with the digest of the one before.
+    pub(super) unchanged: u64,
 }
 
 impl<'o> Batch<'o> {
@@ -108,12 +110,13 @@ impl<'o> Batch<'o> {
         let statement = client.prepare_cached(FLUSH).await?;
         let row = client.query_one(&statement, &arguments).await?;
         let codes: Vec<i16> = row.get(0);
+        let unchanged = codes.iter().filter(|code| **code == 1).count() as u64;
         let results = codes.into_iter().map(|code| match code {
             0 | 1 => Flushed::Done,
             2 => Flushed::Duplicate,
             _ => Flushed::Stale,
         });
         let rows = [1, 2, 3, 4].map(|column| u64::from(row.get::<_, i32>(column).unsigned_abs()));
-        Ok(BatchFlushed { results: results.collect(), rows })
+        Ok(BatchFlushed { results: results.collect(), rows, unchanged })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use deadpool_postgres::Transaction;
+
 use super::insights::{severity, time};
 use super::{Database, DatabaseError};
 use crate::lanes::Lanes;
@@ -134,6 +136,29 @@ pub async fn status(
     let open = transaction.query(OPEN_BY_SEVERITY, &[]).await?;
     let open = open.iter().map(|row| (severity(row.get(0)), row.get(1))).collect();
 
+    let (leases, dead_letters) = leases_and_dead_letters(&transaction).await?;
+    transaction.commit().await?;
+    Ok(Status { at, plans, open, lanes: counts, last_completed_at, leases, dead_letters })
+}
+
+/// Who leads, and how many outcomes could not be stored. What of the status the job does not know
+/// by itself; the database stops after `within`.
+pub async fn beside_the_job(
+    database: &Database,
+    within: Duration,
+) -> Result<(Vec<Leader>, i64), DatabaseError> {
+    let mut client = database.client().await?;
+    let transaction = client.build_transaction().read_only(true).start().await?;
+    let within_ms = within.as_millis();
+    transaction.batch_execute(&format!("set local statement_timeout = {within_ms}")).await?;
+    let beside = leases_and_dead_letters(&transaction).await?;
+    transaction.commit().await?;
+    Ok(beside)
+}
+
+async fn leases_and_dead_letters(
+    transaction: &Transaction<'_>,
+) -> Result<(Vec<Leader>, i64), DatabaseError> {
     let leases = "select name, holder, expires_at, clock_timestamp() < expires_at
                     from leases order by name";
     let leases = transaction.query(leases, &[]).await?;
@@ -143,10 +168,6 @@ pub async fn status(
         expires_at: time(row, 2),
         is_live: row.get(3),
     });
-    let leases = leases.collect();
-
     let dead_letters = transaction.query_one("select count(*) from dead_letters", &[]).await?;
-    let dead_letters = dead_letters.get(0);
-    transaction.commit().await?;
-    Ok(Status { at, plans, open, lanes: counts, last_completed_at, leases, dead_letters })
+    Ok((leases.collect(), dead_letters.get(0)))
 }
