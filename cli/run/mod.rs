@@ -76,6 +76,7 @@ impl Run {
         let led = tokio::select! {
             led = leading => led,
             never = watching => match never {},
+            never = context.watch_server() => match never {},
         };
         let led = led.map_err(|err| match err {
             LeadError::Held { .. } => Failure::new(Exit::TryAgain, err),

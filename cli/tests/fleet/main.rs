@@ -3,8 +3,10 @@
 #[path = "../commands/process.rs"]
 mod process;
 
+mod hangup;
 mod killed;
 mod leader;
+mod private;
 mod repaired;
 mod running;
 mod secret;
