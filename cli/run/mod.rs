@@ -100,6 +100,7 @@ impl Run {
         let led = tokio::select! {
             led = leading => led,
             never = watching => match never {},
+            never = context.watch_server() => match never {},
         };
         let led = led.map_err(failure)?;
         context.note(&summary(&led, clock.now().since(started)));

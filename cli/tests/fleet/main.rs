@@ -4,8 +4,10 @@
 mod process;
 
 mod admin;
+mod hangup;
 mod killed;
 mod leader;
+mod private;
 mod repaired;
 mod running;
 mod secret;
