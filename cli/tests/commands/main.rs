@@ -3,6 +3,7 @@
 mod checks;
 mod exits;
 mod export;
+mod generate;
 mod import;
 mod insights;
 mod migrate;
