@@ -63,7 +63,7 @@ fn lane<'s>(
     let (loaded, vanished) =
         load(events, lane, runtime, job.stores[lane].clone(), job.checks, limits.load);
 
-    let outcomes = check(loaded, lane, clock.clone(), job.checks);
+    let outcomes = check(loaded, lane, clock.clone(), job.checks, job.policy.clone());
 
     let sink = job.sinks[lane].clone();
     let durable = write(outcomes, lane, clock.clone(), runtime, sink, limits.write);
@@ -152,6 +152,7 @@ mod tests {
             stores: PerLane::from_fn(|_| store()),
             sinks: PerLane::from_fn(|_| sink()),
             checks: checks::ALL,
+            policy: Arc::default(),
             dispatcher: Arc::default(),
             feed: Feed::default(),
             stop: Stop::default(),

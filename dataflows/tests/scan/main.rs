@@ -204,7 +204,16 @@ fn job(
     let dispatcher = dispatcher(listed, round << 40, Ending::Once);
     let dispatcher = Arc::new(Mutex::new(Some(dispatcher)));
     let (feed, stop) = (Feed::default(), Stop::default());
-    Job { config, stores, sinks, checks: checks::ALL, dispatcher, feed, stop }
+    Job {
+        config,
+        stores,
+        sinks,
+        checks: checks::ALL,
+        policy: Arc::default(),
+        dispatcher,
+        feed,
+        stop,
+    }
 }
 
 fn run(workers: CommunicationConfig, job: Job) -> Summary {
