@@ -6,6 +6,8 @@ mod export;
 mod import;
 mod insights;
 mod migrate;
+mod policy;
 mod process;
+mod reviews;
 mod settings;
 mod status;
