@@ -87,7 +87,7 @@ async fn patterns_choose_what_is_classified() {
     let place = Place::filled(FLEET).await;
     let dry = |arguments: &[&str]| {
         let start = ["insights", "classify", "--check", "spf.missing", "--other", "--note", "n"];
-        let line = said(&place, &[&start, &["--dry-run"], arguments].concat());
+        let line = said(&place, &[&start[..], &["--dry-run"], arguments].concat());
         let digits: String = line.chars().filter(char::is_ascii_digit).collect();
         digits.parse().unwrap_or(0)
     };
@@ -116,11 +116,15 @@ async fn patterns_choose_what_is_classified() {
     assert!(rows(&place, AUDIT).await.is_empty(), "a dry run writes nothing");
 }
 
+/// Of SPF in one zone.
+fn with<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let classify = ["insights", "classify", "--check", "spf.missing", "--zone", "z-1"];
+    [&classify[..], arguments].concat()
+}
+
 #[tokio::test]
 async fn every_change_names_its_author_and_can_be_taken_back() {
     let place = Place::filled(FLEET).await;
-    let classify = ["insights", "classify", "--check", "spf.missing", "--zone", "z-1"];
-    let with = |arguments: &[&str]| [&classify[..], arguments].concat();
     let accept = with(&["--accept", "--until", "2999-01-01", "--note", "later", "--author", "ann"]);
     assert_eq!(said(&place, &accept), "1 insight is now accepted until 2999-01-01T00:00:00Z");
     assert!(said(&place, &accept).starts_with("no insight is to become accepted"), "just so");
