@@ -5,6 +5,7 @@ use std::io::Write;
 use scanflow::config::Config;
 use scanflow::model::Severity;
 use scanflow::schedule::Rate;
+use scanflow::store::postgres::reviews::Classification;
 use scanflow::store::postgres::status::{self, Freshness, Leader};
 use serde_json::{Value, json};
 
@@ -59,6 +60,20 @@ fn open(status: &status::Status, severity: Severity) -> i64 {
     of.map(|(_, count)| count).sum()
 }
 
+/// Open ones that nobody has reviewed.
+fn unreviewed(status: &status::Status, severity: Severity) -> i64 {
+    let of = status.reviewed.iter().filter(|(of, ..)| *of == severity);
+    open(status, severity) - of.map(|(.., count)| count).sum::<i64>()
+}
+
+/// Of each classification, those that are open.
+fn classified(status: &status::Status) -> impl Iterator<Item = (Classification, i64)> {
+    Classification::ALL.into_iter().map(|kind| {
+        let of = status.reviewed.iter().filter(|(_, of, _)| *of == kind);
+        (kind, of.map(|(.., count)| count).sum())
+    })
+}
+
 /// What `--output json` prints.
 pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
     let plan = |plan: &Freshness| {
@@ -79,12 +94,18 @@ pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
             "live": lease.is_live,
         })
     };
-    let open = Severity::ALL.map(|severity| (severity.name(), open(status, severity).into()));
+    let by_severity = |count: fn(&status::Status, Severity) -> i64| {
+        let counts = Severity::ALL.map(|of| (of.name().to_owned(), count(status, of).into()));
+        Value::Object(counts.into_iter().collect())
+    };
+    let reviewed = classified(status).map(|(kind, count)| (kind.name().to_owned(), count.into()));
     json!({
         "v": 1,
         "at": cell::rfc3339(status.at),
         "plans": status.plans.iter().map(plan).collect::<Vec<_>>(),
-        "insights_open": Value::Object(open.map(|(name, count)| (name.to_owned(), count)).into_iter().collect()),
+        "insights_open": by_severity(open),
+        "insights_unreviewed": by_severity(unreviewed),
+        "insights_reviewed": Value::Object(reviewed.collect()),
         "lanes": { "fast": status.lanes.fast, "slow": status.lanes.slow },
         "rates": {
             "nominal_per_second": status.nominal_per_second(),
@@ -114,8 +135,15 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
         false => writeln!(out, "{}\n", table.trim_fmt())?,
     }
 
-    let open = Severity::ALL.iter().rev().map(|of| format!("{} {of}", open(status, *of)));
+    let open = Severity::ALL.iter().rev().map(|of| format!("{} {of}", unreviewed(status, *of)));
     writeln!(out, "open insights   {}", open.collect::<Vec<_>>().join(", "))?;
+    let reviewed = classified(status).filter(|(_, count)| *count != 0);
+    let reviewed =
+        reviewed.map(|(kind, count)| format!("{count} {}", kind.name().replace('_', " ")));
+    let reviewed: Vec<String> = reviewed.collect();
+    if !reviewed.is_empty() {
+        writeln!(out, "open, reviewed  {}", reviewed.join(", "))?;
+    }
     let (fast, slow) = (status.lanes.fast, status.lanes.slow);
     writeln!(out, "lanes           {fast} fast, {slow} slow, as predicted")?;
     let target = target_per_second(&context.config, status).map_or_else(

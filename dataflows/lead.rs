@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use scanflow::checks::{self, Checks};
+use scanflow::checks::{self, Checks, Policy};
 use scanflow::clock::Clock;
 use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
@@ -41,6 +41,7 @@ pub struct Connections {
 pub struct Lead {
     pub config: JobConfig,
     pub checks: Checks,
+    pub policy: Arc<Policy>,
     pub cadences: Cadences,
     pub rate: Rate,
     pub buffer: f64,
@@ -59,6 +60,7 @@ impl Lead {
         Lead {
             config: config.job(),
             checks: checks::ALL,
+            policy: Arc::new(config.checks.clone()),
             cadences: config.cadences(),
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
@@ -172,6 +174,7 @@ async fn lead_under(
         stores: PerLane::from_fn(|lane| Arc::new(connections.lane[lane].clone()) as Arc<_>),
         sinks: PerLane::from_fn(|lane| Arc::clone(&sinks[lane]) as Arc<dyn Sink>),
         checks: lead.checks,
+        policy: lead.policy,
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: lead.feed,
         stop: lead.stop,

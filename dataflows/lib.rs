@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use scanflow::checks::Checks;
+use scanflow::checks::{Checks, Policy};
 use scanflow::clock::Clock;
 use scanflow::config::{Impossible, JobConfig};
 use scanflow::model::PerLane;
@@ -40,6 +40,7 @@ pub struct Job {
     pub stores: PerLane<Arc<dyn SnapshotStore>>,
     pub sinks: PerLane<Arc<dyn Sink>>,
     pub checks: Checks,
+    pub policy: Arc<Policy>,
     /// Taken by the worker that schedules.
     pub dispatcher: Arc<Mutex<Option<Dispatcher>>>,
     /// News for the source, and how it gets on.

@@ -64,7 +64,7 @@ fn lane<'s>(
 
     let (loaded, vanished) = load(events, meter.clone(), runtime, store, job.checks, limits.load);
 
-    let outcomes = check(loaded, meter.clone(), job.checks);
+    let outcomes = check(loaded, meter.clone(), job.checks, job.policy.clone());
 
     let durable = write(outcomes, meter, runtime, sink, limits.write);
 

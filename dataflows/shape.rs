@@ -185,6 +185,7 @@ fn dry(config: &JobConfig) -> Job {
         stores: PerLane::from_fn(|_| Arc::new(store::memory::Memory::default()) as Arc<_>),
         sinks: PerLane::from_fn(|_| Arc::new(sinks::memory::Memory::default()) as Arc<_>),
         checks: checks::ALL,
+        policy: Arc::default(),
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: Feed::default(),
         stop: Stop::default(),

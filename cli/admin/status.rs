@@ -26,6 +26,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
         at,
         plans: plans.map(|plan| freshness(plan, at)).collect(),
         open: open.clone().unwrap_or_default(),
+        reviewed: Vec::new(),
         lanes: PerLane::default(),
         last_completed_at: None,
         leases,
@@ -37,6 +38,8 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
         let unknown = [
             ("lanes", true),
             ("last_completed_at", true),
+            ("insights_unreviewed", true),
+            ("insights_reviewed", true),
             ("insights_open", open.is_none()),
             ("leases", beside.is_none()),
             ("dead_letters", beside.is_none()),

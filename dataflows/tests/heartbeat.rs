@@ -59,6 +59,7 @@ fn a_worker_that_stands_still_ends_the_process() {
         stores: PerLane { fast: store.clone(), slow: store },
         sinks: PerLane { fast: sink.clone(), slow: sink },
         checks,
+        policy: Arc::default(),
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: Feed::default(),
         stop: Stop::default(),

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use timely::dataflow::StreamVec;
@@ -17,7 +18,7 @@ use timely::progress::operate::FrontierInterest;
 
 use super::emit::{Held, Output, emit};
 use super::load::Loaded;
-use crate::checks::{self, About, Check, Checks};
+use crate::checks::{self, About, Check, Checks, Policy};
 use crate::model::{
     Asked, Epoch, Fence, Judged, Outcome, Scan, Snapshot, Ticket, UnixTime, UnknownReason, Verdict,
 };
@@ -28,12 +29,13 @@ use crate::telemetry::{LaneMeter, Stage};
 /// of others is about one slice, and 1 ms costs no throughput.
 const SLICE: Duration = Duration::from_millis(1);
 
-/// Promise: each snapshot yields one outcome. A check that panics is `unknown` in it and harms
+/// Promise: each snapshot yields one outcome, as the policy says. A check that panics is `unknown` in it and harms
 /// nothing else.
 pub fn check<'s>(
     loaded: StreamVec<'s, Epoch, Loaded>,
     meter: LaneMeter,
     checks: Checks,
+    policy: Arc<Policy>,
 ) -> StreamVec<'s, Epoch, (Ticket, Outcome)> {
     let scope = loaded.scope();
     let mut builder = OperatorBuilder::new(format!("check({})", meter.lane), scope);
@@ -58,7 +60,7 @@ pub fn check<'s>(
             let slice_end = now + SLICE;
             while let Some((_, judging)) = waiting.front_mut() {
                 judging.begin(&meter, now);
-                let is_done = !judging.step(&meter);
+                let is_done = !judging.step(&policy, &meter);
                 let then = std::mem::replace(&mut now, meter.clock.now());
                 judging.duration += now.since(then);
                 if is_done {
@@ -101,7 +103,7 @@ impl Judging {
     }
 
     /// Asks the next check; false if there is none.
-    fn step(&mut self, meter: &LaneMeter) -> bool {
+    fn step(&mut self, policy: &Policy, meter: &LaneMeter) -> bool {
         let (asked, kind) = (&self.loaded.event.checks, self.loaded.snapshot.kind());
         let is_asked = |check: &&&dyn Check| {
             checks::concerns(**check, kind) && asked.contains(&check.about().id)
@@ -109,7 +111,7 @@ impl Judging {
         let Some(check) = self.rest.find(is_asked) else {
             return false;
         };
-        let verdict = verdict(*check, &self.loaded.snapshot, meter);
+        let verdict = verdict(policy, *check, &self.loaded.snapshot, meter);
         let About { id, version, .. } = check.about();
         self.judged.push(Judged { check: id.clone(), version: *version, verdict });
         true
@@ -130,8 +132,8 @@ impl Judging {
     }
 }
 
-fn verdict(check: &dyn Check, snapshot: &Snapshot, meter: &LaneMeter) -> Verdict {
-    panics::contain(|| checks::evaluate(check, snapshot)).unwrap_or_else(|panicked| {
+fn verdict(policy: &Policy, check: &dyn Check, snapshot: &Snapshot, meter: &LaneMeter) -> Verdict {
+    panics::contain(|| policy.evaluate(check, snapshot)).unwrap_or_else(|panicked| {
         let (check_id, asset) = (&check.about().id, snapshot.asset().0);
         tracing::error!(%check_id, asset, %panicked, "check panicked");
         meter.check_panics.inc();
@@ -212,7 +214,8 @@ mod tests {
             worker.dataflow::<Epoch, _, _>(|scope| {
                 let (zones, done) = (scope.input_from(&mut input), Rc::clone(&done));
                 let meter = Telemetry::default().lane(Lane::Fast, CLOCK.clock());
-                check(zones, meter, &[&Long, &Long]).inspect(move |_| done.set(done.get() + 1));
+                check(zones, meter, &[&Long, &Long], Arc::default())
+                    .inspect(move |_| done.set(done.get() + 1));
             });
             input.send_batch(&mut vec![loaded(1), loaded(2)]);
             input.close();

@@ -207,9 +207,9 @@ fn job(
     let dispatcher = dispatcher(listed, round << 40, Ending::Once);
     let dispatcher = Arc::new(Mutex::new(Some(dispatcher)));
     let (feed, stop) = (Feed::default(), Stop::default());
-    let (shape, telemetry) = (Arc::default(), Telemetry::default());
+    let (shape, telemetry, policy) = (Arc::default(), Telemetry::default(), Arc::default());
     let checks = checks::ALL;
-    Job { config, stores, sinks, checks, dispatcher, feed, stop, shape, telemetry }
+    Job { config, stores, sinks, checks, policy, dispatcher, feed, stop, shape, telemetry }
 }
 
 fn run(workers: CommunicationConfig, job: Job) -> Summary {

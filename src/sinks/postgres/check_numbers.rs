@@ -34,7 +34,7 @@ impl CheckNumbers {
             .iter()
             .flat_map(|outcome| {
                 let found = outcome.findings.keys().map(|(check, _)| check);
-                outcome.scope.checks().chain(found)
+                outcome.scope.checks().map(|(check, _)| check).chain(found)
             })
             .filter(|check| !known.contains_key(*check))
             .map(CheckId::as_str)

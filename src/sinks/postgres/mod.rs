@@ -1,6 +1,6 @@
 //! Keeps insights in Postgres.
 //!
-//! A flush is one transaction and one round trip: the function `flush_outcomes` (migration V0002).
+//! A flush is one transaction and one round trip: the function `flush_outcomes` (migration V0004).
 //! What can never be stored is found by halving the batch, and kept aside in `dead_letters`.
 
 use std::collections::VecDeque;
