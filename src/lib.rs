@@ -6,7 +6,7 @@
 //!    wish to end; each the only place of its kind.
 //! 2. [`checks`], [`lanes`], [`schedule`], [`inventory`]: what is decided, and how input is read.
 //!    Pure: no I/O, no clock, no timely. So is [`generate`], which makes fleets of what [`inventory`]
-//!    describes, and knows no check.
+//!    describes, and knows no check. [`telemetry`]: what is measured.
 //! 3. [`store`], [`sinks`]: where snapshots come from and outcomes go. The only places with I/O.
 //! 4. [`sources`]: what reads input from outside and stores it.
 //! 5. [`operators`]: timely; each a verb, one file.
@@ -26,4 +26,5 @@ pub mod sinks;
 pub mod sources;
 pub mod stop;
 pub mod store;
+pub mod telemetry;
 pub mod worker;

@@ -24,9 +24,11 @@ pub(super) fn public_v6(random: &mut Random) -> Ipv6Addr {
 /// What a provider serves as a stand-in where there is no origin: never seen if it is proxied.
 pub(super) const NO_ORIGIN: &str = "192.0.2.1";
 
+type Draw = fn(&mut Random) -> Address;
+
 /// How often which addresses are found in public zones: mostly of inside networks, loopback now and
 /// then (moj 16 and 1 of 6,549 records, wikimedia 3 loopback); the others to have them all.
-const PRIVATE: [(u32, fn(&mut Random) -> Address); 20] = [
+const PRIVATE: [(u32, Draw); 20] = [
     (300, |r| v4([10, r.byte(), r.byte(), r.byte()])),
     (300, |r| v4([192, 168, r.byte(), r.byte()])),
     (150, |r| v4([172, 16 + r.below(16) as u8, r.byte(), r.byte()])),
@@ -51,7 +53,7 @@ const PRIVATE: [(u32, fn(&mut Random) -> Address); 20] = [
 ];
 
 /// Addresses of special registries that hosts of the internet reach all the same.
-const REACHABLE: [fn(&mut Random) -> Address; 5] = [
+const REACHABLE: [Draw; 5] = [
     |_| v4([192, 0, 0, 9]),
     |_| v4([192, 0, 0, 10]),
     |_| v6([0x2001, 0x4, 0x112, 0, 0, 0, 0, 1]),

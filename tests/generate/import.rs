@@ -104,7 +104,9 @@ async fn an_import_that_was_broken_off_goes_on() {
     let shape = Shape { zones: 4_000, ..Shape::default() };
     let (tell, told) = tokio::sync::oneshot::channel();
     let mut tell = Some(tell);
-    let mut on_event = |_| drop(tell.take().map(|tell| tell.send(())));
+    let mut on_event = |_| {
+        let _ = tell.take().map(|tell| tell.send(()));
+    };
     tokio::select! {
         _ = generated::import(&test.database, &shape, &mut on_event) => panic!("not broken off"),
         first = told => first.expect("the first batch"),

@@ -7,6 +7,8 @@ mod generate;
 mod import;
 mod insights;
 mod migrate;
+mod policy;
 mod process;
+mod reviews;
 mod settings;
 mod status;

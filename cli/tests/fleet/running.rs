@@ -44,16 +44,18 @@ impl Lines {
         Some(line)
     }
 
-    async fn until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) {
+    /// The first line from here on that is as wanted.
+    async fn until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let found = tokio::time::timeout(WAIT_MAX, async {
             while let Some(line) = self.next().await {
                 if is_it(&line) {
-                    return true;
+                    return Some(line);
                 }
             }
-            false
+            None
         });
-        assert_eq!(found.await, Ok(true), "no line with {what}: {}", self.read);
+        let found = found.await.ok().flatten();
+        found.unwrap_or_else(|| panic!("no line with {what}: {}", self.read))
     }
 }
 
@@ -81,8 +83,8 @@ impl Running {
     }
 
     /// Waits for a line on stderr with these words.
-    pub(crate) async fn says(&mut self, words: &str) {
-        self.stderr.until(words, |line| line.contains(words)).await;
+    pub(crate) async fn says(&mut self, words: &str) -> String {
+        self.stderr.until(words, |line| line.contains(words)).await
     }
 
     /// Waits for a line on stdout that is as wanted.
