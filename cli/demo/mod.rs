@@ -1,7 +1,7 @@
 //! `scanflow demo`: a fleet of its own, scanned and kept fresh before somebody's eyes.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -10,24 +10,28 @@ use scanflow::config::Flag;
 use scanflow::operators::Feed;
 use scanflow::panics;
 use scanflow::schedule::{Backlog, Ending, Progress, Rate};
-use scanflow::sources::inventory::{self, Event, Options, Report};
+use scanflow::sources::inventory::{Event, Report};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::Database;
 use scanflow::store::postgres::status::{open_by_check, open_by_severity};
+use scanflow::telemetry::Telemetry;
 use scanflow_dataflows::{Connections, Lead, Led, lead};
 
 use self::display::{Display, Form};
+use self::fleet::Fleet;
 use self::mutator::Mutator;
 use self::place::Place;
 use self::scale::Scale;
 use self::summary::Summary;
 use self::view::{Board, Stage};
+use self::watch::Watch;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::stdout::Stdout;
-use crate::{cell, import, run};
+use crate::{admin, cell, run};
 
 mod display;
+mod fleet;
 mod lines;
 mod mutator;
 mod place;
@@ -40,20 +44,17 @@ mod watch;
 
 /// Show what scanflow does, on a fleet and in a database of its own
 ///
-/// Starts a private Postgres in the folder `demo` of the state directory, imports a fleet, scans all
-/// of it, and keeps it fresh on a time scale that shows something, while some zones are broken and
-/// repaired. What an earlier demo left is removed; no other database is touched.
+/// Starts a private Postgres in the folder `demo` of the state directory, imports a fleet (yours with
+/// `--fleet`, else a generated one), scans all of it, and keeps it fresh on a time scale that shows
+/// something, while some zones are broken and repaired. What an earlier demo left is removed; no other
+/// database is touched.
 ///
-/// On a terminal it draws a screen, until q or Ctrl-C; elsewhere it prints a line a second.
+/// On a terminal it draws a screen, until q or Ctrl-C; elsewhere it prints a line a second. The admin
+/// port is any that is free on this machine, unless `admin.listen` is off.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// What to import, as `scanflow import` reads it
-    #[arg(long, value_name = "DIR")]
-    fleet: PathBuf,
-
-    /// Choose the zones that are broken, and how, by this number
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    fleet: Fleet,
 
     /// Leave when everything was scanned once
     #[arg(long)]
@@ -78,10 +79,11 @@ impl Demo {
         let runtime = run::runtime(context.config.run.workers)?;
         let stop = Stop::default();
         stop.on_signals(runtime.handle(), terminal::exit_now)?;
-        let board = Board::new(self.fleet.display().to_string(), clock.clone());
+        let board = Board::new(self.fleet.to_string(), clock.clone());
         let form = Form::of(context);
         let display = Display::start(form, board.clone(), stop.clone())?;
-        let show = Show { demo: self, place, clock, board, stop };
+        let telemetry = Telemetry::default();
+        let show = Show { demo: self, form, place, clock, board, stop, telemetry };
         let summary = runtime.block_on(show.run());
         let shown = display.end();
         let summary = summary?;
@@ -99,10 +101,12 @@ impl Demo {
 /// A demo that goes on.
 struct Show {
     demo: Demo,
+    form: Form,
     place: Place,
     clock: Clock,
     board: Board,
     stop: Stop,
+    telemetry: Telemetry,
 }
 
 /// How often a wish to end is looked for, where nothing wakes.
@@ -113,10 +117,18 @@ const SHOWS_SPEED: Duration = Duration::from_secs(2);
 impl Show {
     /// To its end; a stop ends every part early and well.
     async fn run(&self) -> Result<Summary, Failure> {
-        let mut summary = Summary::default();
         let database = self.place.database(&self.clock).await?;
+        tokio::select! {
+            summary = self.with(&database) => summary,
+            never = self.place.context.watch_server() => match never {},
+        }
+    }
+
+    async fn with(&self, database: &Database) -> Result<Summary, Failure> {
+        let mut summary = Summary::default();
+        self.open_admin().await?;
         if !self.stop.is_requested()
-            && let Some(imported) = self.import(&database).await?
+            && let Some(imported) = self.import(database).await?
         {
             summary.imported = imported;
             let connections = self.place.context.connections().await?;
@@ -128,29 +140,41 @@ impl Show {
         self.board.change(|view| view.stage = Stage::Stopping);
         let view = self.board.view();
         (summary.first_insight, summary.covered) = (view.first_insight, view.covered);
-        (summary.opened, summary.resolved) = (view.opened_count, view.resolved_count);
         (summary.broken, summary.repaired) = (view.broken, view.repaired);
-        summary.open = open_by_severity(&database).await?;
-        summary.open_checks = open_by_check(&database).await?;
+        summary.open = open_by_severity(database).await?;
+        summary.open_checks = open_by_check(database).await?;
         Ok(summary)
+    }
+
+    /// On a port that nobody has: a demo must not be in the way of a job that runs.
+    async fn open_admin(&self) -> Result<(), Failure> {
+        let context = &self.place.context;
+        if context.config.admin.listen.is_none() {
+            return Ok(());
+        }
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = admin::listen(anywhere).await;
+        let listener = listener.map_err(|err| Failure::new(Exit::Unavailable, err))?;
+        let said = format!("admin: http://{}", listener.local_addr()?);
+        admin::spawn(listener, context, &self.clock, &self.stop, &self.telemetry).await?;
+        match self.form {
+            Form::Screen { .. } => self.board.change(|view| view.admin = Some(said)),
+            Form::Lines | Form::Nothing => context.note(&said),
+        }
+        Ok(())
     }
 
     /// None: stopped before the end.
     async fn import(&self, database: &Database) -> Result<Option<Report>, Failure> {
         self.board.change(|view| view.stage = Stage::Importing);
-        let options = Options {
-            paths: vec![self.demo.fleet.clone()],
-            cadences: self.place.context.config.cadences(),
-            ..Options::default()
-        };
+        let cadences = self.place.context.config.cadences();
         let mut on_event = |event| self.imported(event);
-        let importing = inventory::import(database, &options, &mut on_event);
         let report = tokio::select! {
-            report = importing => report.map_err(import::failure)?,
+            report = self.demo.fleet.import(database, cadences, &mut on_event) => report?,
             () = self.stopped() => return Ok(None),
         };
         if report.accounts + report.zones == 0 {
-            let empty = anyhow!("{} holds no account and no zone", self.demo.fleet.display());
+            let empty = anyhow!("{} holds no account and no zone", self.demo.fleet);
             return Err(Failure::new(Exit::BadInput, empty));
         }
         Ok(Some(report))
@@ -186,7 +210,7 @@ impl Show {
         });
         let led = tokio::select! {
             led = leading => led?,
-            never = watch::covering(&connections.control, &feed, &self.board) => match never {},
+            never = self.watch(&connections.control, &feed).covering() => match never {},
         };
         let took = self.clock.now().since(started);
         let elapsed = self.board.elapsed();
@@ -237,18 +261,25 @@ impl Show {
             clock.clone(),
             board.clone(),
             cadences.clone(),
-            demo.seed,
+            demo.fleet.seed,
         );
         let started = clock.now();
         let led = tokio::select! {
             led = leading => led?,
-            never = watch::keeping_fresh(database, &feed, board, clock) => match never {},
+            never = self.watch(database, &feed).keeping_fresh(clock) => match never {},
             never = mutator.run() => match never {},
         };
         summary.scans += scans(&led);
+        let (fast, slow) = (led.rows.fast, led.rows.slow);
+        summary.opened = fast.opened + slow.opened + fast.reopened + slow.reopened;
+        summary.resolved = fast.resolved + slow.resolved;
         summary.scale = Some(scale);
         summary.fresh = Some(clock.now().since(started));
         Ok(())
+    }
+
+    fn watch<'a>(&'a self, database: &'a Database, feed: &'a Feed) -> Watch<'a> {
+        Watch { database, feed, board: &self.board, telemetry: &self.telemetry }
     }
 
     async fn lead(
@@ -258,8 +289,8 @@ impl Show {
     ) -> Result<Led, Failure> {
         let config = &self.place.context.config;
         let workers = timely::Config::process(config.run.workers);
-        let stop = self.stop.clone();
-        let task = told(Lead { stop, ..Lead::of(config) });
+        let (stop, telemetry) = (self.stop.clone(), self.telemetry.clone());
+        let task = told(Lead { stop, telemetry, ..Lead::of(config) });
         let led = lead(connections, workers, &self.clock, task).await.map_err(run::failure)?;
         match led.lost {
             None => Ok(led),

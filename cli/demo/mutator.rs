@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use scanflow::clock::Clock;
-use scanflow::generate::mistake;
+use scanflow::generate::{Random, mistake};
 use scanflow::inventory::{ContentHash, SetSeen, ZoneEntry, ZoneSeen};
 use scanflow::model::{Record, UnixTime};
 use scanflow::schedule::Cadences;
@@ -66,7 +66,7 @@ impl Mutator {
         seed: u64,
     ) -> Mutator {
         tracing::debug!(seed, "mistakes are made by this seed");
-        let random = Random(seed);
+        let random = Random::new(seed);
         let (broken_max, broken) = (BROKEN_MAX, VecDeque::new());
         Mutator { database, clock, board, cadences, random, broken_max, broken }
     }
@@ -105,8 +105,8 @@ impl Mutator {
             return Ok(());
         }
         let width = ids.last.abs_diff(ids.first).saturating_add(1);
-        let from = ids.first.saturating_add_unsigned(self.random.next() % width);
-        let choice = self.random.next();
+        let from = ids.first.saturating_add_unsigned(self.random.below(width));
+        let choice = self.random.below(u64::MAX);
         let Some(zone) = zone_from(&self.database, from, RECORDS_MAX).await? else {
             return Ok(());
         };
@@ -157,16 +157,4 @@ async fn write(
     let set = SetSeen::Whole { records: u32::try_from(records.len()).unwrap_or(u32::MAX), hash };
     let changes = writer.compare(vec![ZoneSeen { entry, set }], &mut Written::default()).await?;
     writer.zones(changes.into_iter().map(|change| (change, records.clone())).collect()).await
-}
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
 }

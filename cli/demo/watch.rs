@@ -10,6 +10,7 @@ use scanflow::operators::Feed;
 use scanflow::store::postgres::history::{self, ChangeKind, InsightChange};
 use scanflow::store::postgres::status::open_by_severity;
 use scanflow::store::postgres::{Database, DatabaseError};
+use scanflow::telemetry::Telemetry;
 
 use super::view::{Board, View};
 
@@ -25,87 +26,98 @@ const CHANGES_MAX: u32 = 10_000;
 /// Of those that are shown while the fleet is covered, when thousands come a second.
 const SHOWN_MAX: u32 = 20;
 
-/// Watches the first scan of everything, for ever.
-pub(super) async fn covering(database: &Database, feed: &Feed, board: &Board) -> Infallible {
-    let looking = async {
-        loop {
-            match history::latest(database, UnixTime::from_micros(0), SHOWN_MAX).await {
-                Ok(changes) => board.change(|view| {
-                    view.opened.clear();
-                    view.add_changes(changes.into_iter());
-                }),
-                Err(err) => missed(&err),
-            }
-            let elapsed = board.elapsed();
-            let mut is_first = true;
-            board.change(|view| {
-                is_first = view.opened.is_empty();
-                if !is_first {
-                    view.first_insight.get_or_insert(elapsed);
-                }
-            });
-            tokio::time::sleep(if is_first { FIRST } else { LATER }).await;
-        }
-    };
-    tokio::select! {
-        never = looking => never,
-        never = measuring(feed, board) => never,
-        never = counting(database, board) => never,
-    }
+/// What is looked at, and who is told.
+#[derive(Clone, Copy)]
+pub(super) struct Watch<'a> {
+    pub(super) database: &'a Database,
+    pub(super) feed: &'a Feed,
+    pub(super) board: &'a Board,
+    pub(super) telemetry: &'a Telemetry,
 }
 
-/// Watches what opens and resolves after `since`, for ever.
-pub(super) async fn keeping_fresh(
-    database: &Database,
-    feed: &Feed,
-    board: &Board,
-    clock: &Clock,
-) -> Infallible {
-    let since = clock.now();
-    let looking = async {
-        let mut seen = Seen::after(since);
+impl Watch<'_> {
+    /// Watches the first scan of everything, for ever.
+    pub(super) async fn covering(self) -> Infallible {
+        let Watch { database, board, .. } = self;
+        let looking = async {
+            loop {
+                match history::latest(database, UnixTime::from_micros(0), SHOWN_MAX).await {
+                    Ok(changes) => board.change(|view| {
+                        view.opened.clear();
+                        view.add_changes(changes.into_iter());
+                    }),
+                    Err(err) => missed(&err),
+                }
+                let elapsed = board.elapsed();
+                let mut is_first = true;
+                board.change(|view| {
+                    is_first = view.opened.is_empty();
+                    if !is_first {
+                        view.first_insight.get_or_insert(elapsed);
+                    }
+                });
+                tokio::time::sleep(if is_first { FIRST } else { LATER }).await;
+            }
+        };
+        tokio::select! {
+            never = looking => never,
+            never = self.measuring() => never,
+            never = self.counting() => never,
+        }
+    }
+
+    /// Watches what opens and resolves from now on, for ever.
+    pub(super) async fn keeping_fresh(self, clock: &Clock) -> Infallible {
+        let Watch { database, board, .. } = self;
+        let since = clock.now();
+        let looking = async {
+            let mut seen = Seen::after(since);
+            loop {
+                tokio::time::sleep(LATER).await;
+                match history::latest(database, seen.since(), CHANGES_MAX).await {
+                    Ok(changes) => board.change(|view| seen.add(changes, view)),
+                    Err(err) => missed(&err),
+                }
+            }
+        };
+        tokio::select! {
+            never = looking => never,
+            never = self.measuring() => never,
+            never = self.counting() => never,
+        }
+    }
+
+    /// Progress, and scans of each second.
+    async fn measuring(self) -> Infallible {
+        let mut done = 0;
         loop {
-            tokio::time::sleep(LATER).await;
-            match history::latest(database, seen.since(), CHANGES_MAX).await {
-                Ok(changes) => board.change(|view| seen.add(changes, view)),
+            tokio::time::sleep(SPEED).await;
+            let Some(progress) = self.feed.progress() else { continue };
+            let returned = progress.returned.fast + progress.returned.slow;
+            self.board.change(|view| {
+                view.add_speed(returned - done);
+                view.progress = Some(progress);
+            });
+            done = returned;
+        }
+    }
+
+    async fn counting(self) -> Infallible {
+        loop {
+            match open_by_severity(self.database).await {
+                Ok(open) => {
+                    self.telemetry.insights_are_open(&open);
+                    self.board.change(|view| view.open = Some(open));
+                }
                 Err(err) => missed(&err),
             }
+            tokio::time::sleep(SPEED).await;
         }
-    };
-    tokio::select! {
-        never = looking => never,
-        never = measuring(feed, board) => never,
-        never = counting(database, board) => never,
     }
 }
 
 fn missed(err: &DatabaseError) {
-    tracing::debug!(error = err as &dyn std::error::Error, "could not look at the history");
-}
-
-/// Progress, and scans of each second.
-async fn measuring(feed: &Feed, board: &Board) -> Infallible {
-    let mut done = 0;
-    loop {
-        tokio::time::sleep(SPEED).await;
-        let Some(progress) = feed.progress() else { continue };
-        let returned = progress.returned.fast + progress.returned.slow;
-        board.change(|view| {
-            view.add_speed(returned - done);
-            view.progress = Some(progress);
-        });
-        done = returned;
-    }
-}
-
-async fn counting(database: &Database, board: &Board) -> Infallible {
-    loop {
-        match open_by_severity(database).await {
-            Ok(open) => board.change(|view| view.open = Some(open)),
-            Err(err) => missed(&err),
-        }
-        tokio::time::sleep(SPEED).await;
-    }
+    tracing::debug!(error = err as &dyn std::error::Error, "could not look at the database");
 }
 
 /// What tells a change from every other.

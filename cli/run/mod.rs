@@ -12,7 +12,7 @@ use scanflow::store::postgres::{Lease, Taken};
 use scanflow::telemetry::Telemetry;
 use scanflow_dataflows::{Connections, Lead, LeadError, Led, lead};
 
-use crate::admin::{self, ListenError, Watched};
+use crate::admin::{self, ListenError};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 
@@ -71,15 +71,7 @@ impl Run {
                 Err(err) => return Err(why_not(err, context, &connections, &clock).await),
             };
             context.note(&format!("admin: http://{}", listener.local_addr()?));
-            let watched = Watched {
-                config: config.clone(),
-                clock: clock.clone(),
-                started_at: clock.now(),
-                stop: stop.clone(),
-                telemetry: telemetry.clone(),
-                database: context.watching().await?,
-            };
-            tokio::spawn(admin::serve(listener, watched));
+            admin::spawn(listener, context, &clock, &stop, &telemetry).await?;
         }
         let (ending, rate) = (self.ending(), self.rate(config.schedule.rate));
         let watching = live::watch(

@@ -48,6 +48,7 @@ mod zone;
 pub use account::Account;
 pub use expected::{Expected, ExpectedVerdict, Planted, PlantedOf};
 pub use mistake::{Mistake, mistake};
+pub use random::Random;
 pub use shape::{Shape, ShapeError};
 pub use zone::Zone;
 

@@ -3,8 +3,8 @@
 #[path = "../commands/process.rs"]
 mod process;
 
-mod demo;
 mod admin;
+mod demo;
 mod hangup;
 mod killed;
 mod leader;
@@ -14,6 +14,7 @@ mod running;
 mod secret;
 mod source_copy;
 mod sources;
+mod terminal;
 mod together;
 mod workers;
 mod world;
