@@ -244,6 +244,9 @@ impl Show {
         let cadences = scale.cadences(&self.place.context.config.cadences());
         board.change(|view| {
             view.stage = Stage::Fresh;
+            // From here on it is told what comes and goes; what was found at first dwarfs it.
+            view.opened.clear();
+            view.speeds.clear();
             view.scale = Some(scale);
         });
         let feed = Feed::default();

@@ -29,7 +29,8 @@ pub(super) fn draw(frame: &mut Frame, view: &View, has_color: bool) {
     let plans = view.progress.as_ref().map_or(&[][..], |progress| &progress.plans);
     let plans_height = if plans.is_empty() { 0 } else { 1 + plans.len().min(PLANS_MAX) as u16 };
     let remark = remark(view);
-    let [title, note, covered, speed, open, by_plan, news, foot] = Layout::vertical([
+    let [title, doing, note, covered, speed, open, by_plan, news, foot] = Layout::vertical([
+        Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(u16::from(remark.is_some())),
         Constraint::Length(1),
@@ -41,29 +42,37 @@ pub(super) fn draw(frame: &mut Frame, view: &View, has_color: bool) {
     ])
     .areas(frame.area());
     frame.render_widget(paint.title(view), title);
+    frame.render_widget(Line::from(doing_now(view)), doing);
     frame.render_widget(Paragraph::new(remark.unwrap_or_default()).style(paint.dim()), note);
     draw_covered(frame, covered, view, paint);
     draw_speed(frame, speed, view, paint);
-    let open_line = Line::from([vec![paint.label("open")], paint.open(view)].concat());
-    frame.render_widget(open_line, open);
+    frame.render_widget(paint.open(view), open);
     draw_plans(frame, by_plan, view, plans, paint);
     draw_news(frame, news, view, paint);
     frame.render_widget(Paragraph::new(foot_text(view)).style(paint.dim()), foot);
 }
 
-/// What is being done, and why the time scale is not as asked.
-fn remark(view: &View) -> Option<String> {
-    match (view.stage, view.scale) {
-        (Stage::Starting, _) => Some("starting a Postgres of its own".to_owned()),
-        (Stage::Importing, _) => {
-            Some(format!("importing: {} zones, {} records", view.zones_stored, view.records_stored))
+fn doing_now(view: &View) -> String {
+    match view.stage {
+        Stage::Starting => "starting a Postgres of its own".to_owned(),
+        Stage::Importing => {
+            format!("importing: {} zones, {} records", view.zones_stored, view.records_stored)
         }
-        (Stage::Fresh, Some(scale)) => {
-            let lowered = scale.lowered?;
-            Some(format!("time scale lowered from x{:.0}: {lowered}", scale.asked))
+        Stage::Covering => "scanning everything once, as fast as this machine can".to_owned(),
+        Stage::Fresh => {
+            let scale = view.scale.map_or_else(String::new, |scale| format!("time {scale}; "));
+            let View { broken, repaired, .. } = view;
+            format!("{scale}the demo broke {broken} zones and repaired {repaired}")
         }
-        _ => None,
+        Stage::Stopping => "stopping; again leaves at once".to_owned(),
     }
+}
+
+/// Why the time scale is not as asked.
+fn remark(view: &View) -> Option<String> {
+    let scale = view.scale?;
+    let lowered = scale.lowered?;
+    Some(format!("time scale lowered from x{:.0}: {lowered}", scale.asked))
 }
 
 fn draw_covered(frame: &mut Frame, area: Rect, view: &View, paint: Paint) {
@@ -88,7 +97,7 @@ fn draw_covered(frame: &mut Frame, area: Rect, view: &View, paint: Paint) {
 fn draw_speed(frame: &mut Frame, area: Rect, view: &View, paint: Paint) {
     let Some(progress) = &view.progress else { return };
     let out = progress.out;
-    let text = format!(" {:>5}  lanes: fast {}, slow {}", view.speed(), out.fast, out.slow);
+    let text = format!(" {:>5}  in the lanes: fast {}, slow {}", view.speed(), out.fast, out.slow);
     let [label, line, number] = Layout::horizontal([
         Constraint::Length(LABEL),
         Constraint::Fill(1),
@@ -154,17 +163,8 @@ fn draw_news(frame: &mut Frame, area: Rect, view: &View, paint: Paint) {
 }
 
 fn foot_text(view: &View) -> String {
-    if view.stage == Stage::Stopping {
-        return "stopping; again leaves at once".to_owned();
-    }
-    let mut text = "q leaves".to_owned();
-    if 0 < view.broken {
-        text += &format!("; zones broken {}, repaired {}", view.broken, view.repaired);
-    }
-    if let Some(admin) = &view.admin {
-        text += &format!("; {admin}");
-    }
-    text
+    let admin = view.admin.as_ref().map(|admin| format!("; {admin}"));
+    format!("q leaves{}", admin.unwrap_or_default())
 }
 
 /// In its largest unit, or in two of them.
@@ -212,23 +212,17 @@ impl Paint {
     fn title(self, view: &View) -> Line<'static> {
         let name = Span::styled("scanflow demo", Style::new().add_modifier(Modifier::BOLD));
         let seconds = view.elapsed().as_secs();
-        let mut rest = format!("  {seconds} s");
-        if let Some(scale) = view.scale {
-            rest += &format!("  time {scale}");
-        }
-        rest += &format!("  {}", cell::shown(&view.fleet));
+        let rest = format!("  {seconds} s  {}", cell::shown(&view.fleet));
         Line::from(vec![name, Span::raw(rest)])
     }
 
-    fn open(self, view: &View) -> Vec<Span<'static>> {
-        let Some(open) = &view.open else { return Vec::new() };
-        if open.is_empty() {
-            return vec![Span::raw("none")];
-        }
-        let parts = open.iter().map(|(severity, count)| {
+    fn open(self, view: &View) -> Line<'static> {
+        let Some(open) = &view.open else { return Line::default() };
+        let counts = open.iter().map(|(severity, count)| {
             Span::styled(format!("{count} {severity}  "), self.severity(*severity))
         });
-        parts.collect()
+        let none = open.is_empty().then(|| Span::raw("none"));
+        std::iter::once(self.label("open")).chain(counts).chain(none).collect()
     }
 
     fn change(self, view: &View, change: &InsightChange) -> Line<'static> {

@@ -10,7 +10,7 @@ use scanflow::sources::inventory::Report;
 use super::scale::Scale;
 
 /// Checks that are named.
-const CHECKS_MAX: usize = 5;
+const CHECKS_MAX: usize = 3;
 
 /// The figures of a demo.
 #[derive(Debug, Default)]

@@ -55,8 +55,8 @@ pub(super) fn show(
     has_color: bool,
 ) -> io::Result<()> {
     let _taken = Taken::take()?;
+    // The other screen is empty; to clear it would ask the terminal where its cursor is, and wait.
     let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
-    terminal.clear()?;
     while goes_on() && TAKEN.load(Ordering::SeqCst) {
         let mut view = board.view();
         if stop.is_requested() {

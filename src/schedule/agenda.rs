@@ -151,12 +151,19 @@ impl Agenda {
     /// An asset waits again, counted from when it was emitted. One that was removed meanwhile does
     /// not.
     pub fn rearm(&mut self, asset: AssetId, scheduled_at: UnixTime) {
+        self.scanned(asset, scheduled_at);
+        if let Some(entry) = self.entries.get_mut(&asset) {
+            entry.due = due(asset, scheduled_at, self.plans.cadence(entry.plan));
+            self.waiting[entry.lane].insert(entry.key(asset));
+        }
+    }
+
+    /// An asset was scanned, and waits no more than before.
+    pub fn scanned(&mut self, asset: AssetId, scheduled_at: UnixTime) {
         if let Some(entry) = self.entries.get_mut(&asset) {
             self.plans.remove(entry.plan, entry.scheduled_at());
             self.plans.add(entry.plan, Some(scheduled_at));
             entry.scheduled_at = scheduled_at;
-            entry.due = due(asset, scheduled_at, self.plans.cadence(entry.plan));
-            self.waiting[entry.lane].insert(entry.key(asset));
         }
     }
 

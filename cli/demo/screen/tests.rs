@@ -58,6 +58,7 @@ fn fresh() -> View {
     );
     view.add_changes([opened, resolved].into_iter());
     (view.opened_count, view.resolved_count, view.broken, view.repaired) = (4, 2, 14, 3);
+    view.admin = Some("admin: http://127.0.0.1:9642".to_owned());
     view
 }
 
@@ -75,9 +76,13 @@ fn drawn(view: &View, width: u16, height: u16) -> Vec<String> {
 #[test]
 fn eighty_columns_show_everything() {
     let lines = drawn(&fresh(), 80, 24);
-    assert_eq!(lines[0], "scanflow demo  83 s  time x10080, a week in 60 s  samples/fleet");
+    assert_eq!(lines[0], "scanflow demo  83 s  samples/fleet");
+    let doing = "time x10080, a week in 60 s; the demo broke 14 zones and repaired 3";
+    assert_eq!(lines[1], doing);
+    let lines = &lines[1..];
     assert!(lines[1].starts_with("covered  ████") && lines[1].ends_with("█ 100.0 % of 19447"));
-    assert!(lines[2].starts_with("scans/s  ") && lines[2].ends_with("310  lanes: fast 12, slow 1"));
+    assert!(lines[2].starts_with("scans/s  "), "{}", lines[2]);
+    assert!(lines[2].ends_with("310  in the lanes: fast 12, slow 1"), "{}", lines[2]);
     assert!(lines[2].chars().any(|c| ('▁'..='█').contains(&c)), "{}", lines[2]);
     assert_eq!(lines[3], "open     551 high  9771 low");
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -88,16 +93,17 @@ fn eighty_columns_show_everything() {
     assert!(lines[7].starts_with("opened (4)─") && lines[7].contains(" resolved (2)─"));
     assert!(lines[8].starts_with(" 3.0 s spf.missing example.com "), "{}", lines[8]);
     assert!(lines[8].contains(" 3.0 s dns.private_address intran"), "{}", lines[8]);
-    assert_eq!(lines[23], "q leaves; zones broken 14, repaired 3");
+    assert_eq!(lines[22], "q leaves; admin: http://127.0.0.1:9642");
 }
 
 #[test]
 fn a_small_terminal_shows_the_most_of_it() {
     let lines = drawn(&fresh(), 40, 15);
-    assert_eq!(lines[0], "scanflow demo  83 s  time x10080, a week");
-    assert!(lines[1].ends_with(" 100.0 % of 19447"), "{}", lines[1]);
-    assert!(lines[4].starts_with("plan      cadence"), "{}", lines[4]);
-    assert!(lines[5].starts_with("free      60 s"), "{}", lines[5]);
+    assert_eq!(lines[0], "scanflow demo  83 s  samples/fleet");
+    assert_eq!(lines[1], "time x10080, a week in 60 s; the demo br");
+    assert!(lines[2].ends_with(" 100.0 % of 19447"), "{}", lines[2]);
+    assert!(lines[5].starts_with("plan      cadence"), "{}", lines[5]);
+    assert!(lines[6].starts_with("free      60 s"), "{}", lines[6]);
     let place = |what: &str| lines.iter().position(|line| line.starts_with(what));
     let (opened, resolved) = (place("opened (4)"), place("resolved (2)"));
     assert!(opened.is_some() && opened < resolved, "{lines:#?}");
@@ -122,10 +128,9 @@ fn a_lowered_time_scale_says_why() {
     let (factor, asked) = (2_520.0, 10_080.0);
     view.scale = Some(Scale { factor, asked, needed_per_second: 450.0, lowered });
     let lines = drawn(&view, 100, 24);
-    assert!(lines[0].contains("time x2520, a week in 240 s"), "{}", lines[0]);
-    assert!(
-        lines[1].starts_with("time scale lowered from x10080: this machine scans 900 a second")
-    );
+    assert!(lines[1].starts_with("time x2520, a week in 240 s; "), "{}", lines[1]);
+    let why = "time scale lowered from x10080: this machine scans 900 a second";
+    assert!(lines[2].starts_with(why), "{}", lines[2]);
 }
 
 #[test]
