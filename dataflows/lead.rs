@@ -64,6 +64,7 @@ impl Lead {
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
+            shape: Arc::default(),
         }
     }
 }
