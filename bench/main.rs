@@ -5,7 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod fleet;
+mod idle;
 mod pipeline;
+mod server;
+mod source;
 mod usage;
 
 /// Experiments with scanflow; each prints one JSON object a line.
@@ -18,12 +22,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Experiment {
+    Fleet(fleet::Fleet),
+    Idle(idle::Idle),
     Pipeline(pipeline::Pipeline),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     scanflow::panics::exit_on_worker_panic(scanflow::panics::exit_now);
     match Arguments::parse().experiment {
+        Experiment::Fleet(fleet) => fleet.run(),
+        Experiment::Idle(idle) => idle.run(),
         Experiment::Pipeline(pipeline) => pipeline.run(),
     }
 }

@@ -2,28 +2,24 @@
 //! a first pass that finds everything new, then one that finds the same.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use scanflow::clock::Clock;
 use scanflow::config::Config;
-use scanflow::model::PerLane;
 use scanflow::schedule::{Ending, Rate};
-use scanflow::sources::inventory::{self, Event, Options};
-use scanflow::store::postgres::Database;
-use scanflow::store::postgres::cluster::Cluster;
-use scanflow_dataflows::{Connections, Lead, lead};
+use scanflow::sources::inventory::Report;
+use scanflow_dataflows::{Lead, lead};
 use serde::Serialize;
 
+use crate::server::Server;
+use crate::source::{Source, tell};
 use crate::usage;
 
 /// Scans a second and what they cost, from a fleet on disk to insights in a Postgres of its own
 #[derive(Debug, clap::Args)]
 pub(crate) struct Pipeline {
-    /// A folder of one source, or of such folders
-    #[arg(long, value_name = "DIR")]
-    fleet: PathBuf,
+    #[command(flatten)]
+    source: Source,
 
     /// Threads that judge
     #[arg(long, default_value_t = 2)]
@@ -62,24 +58,10 @@ impl Pipeline {
 
     async fn measure(&self) -> anyhow::Result<ExitCode> {
         let clock = Clock::system();
-        let folder = tempfile::Builder::new().prefix("scanflow-bench").tempdir()?;
-        // The server may run as another user, who has to get there.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(folder.path(), mode)?;
-        let cluster = Cluster::start(folder.path(), &clock).await?;
-        let server = cluster.server_pid().context("the server has no process")?;
-        let open = |connections_max| Database::open(cluster.url(), connections_max);
-        let lane = PerLane { fast: open(4)?, slow: open(2)? };
-        let connections = Connections { lane, control: open(2)? };
+        let server = Server::start(&clock, false).await?;
 
-        let options = Options { paths: vec![self.fleet.clone()], ..Options::default() };
         let started = clock.now();
-        let mut on_event = |event| {
-            if let Event::Problem(problem) = event {
-                tell(&problem.to_string());
-            }
-        };
-        let report = inventory::import(&connections.control, &options, &mut on_event).await?;
+        let report = self.source.import(&server.connections.control).await?;
         let seconds = clock.now().since(started).as_secs_f64();
         tell(&format!(
             "imported {} accounts, {} zones, {} records in {seconds:.2} s: {:.0} records/s parsed \
@@ -90,7 +72,7 @@ impl Pipeline {
             report.records as f64 / seconds,
         ));
         for pass in ["fresh", "same"] {
-            self.print(&self.pass(pass, &report, &connections, server, &clock).await?)?;
+            self.print(&self.pass(pass, &report, &server, &clock).await?)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -98,25 +80,23 @@ impl Pipeline {
     async fn pass(
         &self,
         pass: &'static str,
-        report: &inventory::Report,
-        connections: &Connections,
-        server: u32,
+        report: &Report,
+        server: &Server,
         clock: &Clock,
     ) -> anyhow::Result<Pass> {
         let config = Config::default();
         let settings = Lead { rate: Rate::Max, ending: Ending::Once, ..Lead::of(&config) };
         usage::forget_rss_max();
-        let (own, server_before) = (usage::own_cpu_s(), usage::tree_cpu_s(server));
+        let (own, server_before) = (usage::own_cpu_s(), usage::tree_cpu_s(server.pid));
         let started = clock.now();
         let workers = timely::Config::process(self.workers);
-        let led = lead(connections, workers, clock, settings).await?;
+        let led = lead(&server.connections, workers, clock, settings).await?;
         let seconds = clock.now().since(started).as_secs_f64();
         let (client_cpu_s, db_cpu_s) =
-            (usage::own_cpu_s() - own, usage::tree_cpu_s(server) - server_before);
+            (usage::own_cpu_s() - own, usage::tree_cpu_s(server.pid) - server_before);
 
-        let client = connections.control.client().await?;
         let open = "select count(*) from insights where resolved_at is null";
-        let findings = client.query_one(open, &[]).await?.get(0);
+        let findings = server.number(open).await?;
         let stats = &led.summary.stats;
         let latency_ms = |share| stats.latency_us.value_at_quantile(share) as f64 / 1e3;
         Ok(Pass {
@@ -130,7 +110,7 @@ impl Pipeline {
             findings,
             p50_ms: latency_ms(0.5),
             p99_ms: latency_ms(0.99),
-            rss_mb: usage::own_rss_max_mb(),
+            rss_mb: usage::own_rss_max_bytes() as f64 / 1e6,
             client_cpu_s,
             db_cpu_s,
         })
@@ -159,8 +139,4 @@ impl Pipeline {
         )?;
         Ok(())
     }
-}
-
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}"); // nobody reads, nobody misses it
 }

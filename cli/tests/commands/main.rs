@@ -3,6 +3,7 @@
 mod checks;
 mod exits;
 mod export;
+mod graph;
 mod import;
 mod insights;
 mod migrate;
