@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use scanflow::checks::{self, Checks};
+use scanflow::checks::{self, Checks, Policy};
 use scanflow::clock::Clock;
 use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
@@ -14,6 +14,7 @@ use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{Postgres, Rows};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
+use scanflow::telemetry::Telemetry;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -40,6 +41,7 @@ pub struct Connections {
 pub struct Lead {
     pub config: JobConfig,
     pub checks: Checks,
+    pub policy: Arc<Policy>,
     pub cadences: Cadences,
     pub rate: Rate,
     pub buffer: f64,
@@ -49,6 +51,7 @@ pub struct Lead {
     pub stop: Stop,
     /// Filled when the dataflows are built.
     pub shape: Arc<OnceLock<Shape>>,
+    pub telemetry: Telemetry,
 }
 
 impl Lead {
@@ -57,6 +60,7 @@ impl Lead {
         Lead {
             config: config.job(),
             checks: checks::ALL,
+            policy: Arc::new(config.checks.clone()),
             cadences: config.cadences(),
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
@@ -65,6 +69,7 @@ impl Lead {
             feed: Feed::default(),
             stop: Stop::default(),
             shape: Arc::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -103,7 +108,8 @@ pub async fn lead(
         Taken::Held { holder } => return Err(LeadError::Held { holder }),
     };
     let sinks = PerLane::from_fn(|lane| {
-        Arc::new(Postgres::new(connections.lane[lane].clone(), clock.clone()))
+        let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
+        Arc::new(sink.measured_by(lead.telemetry.sink()))
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
@@ -168,10 +174,12 @@ async fn lead_under(
         stores: PerLane::from_fn(|lane| Arc::new(connections.lane[lane].clone()) as Arc<_>),
         sinks: PerLane::from_fn(|lane| Arc::clone(&sinks[lane]) as Arc<dyn Sink>),
         checks: lead.checks,
+        policy: lead.policy,
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: lead.feed,
         stop: lead.stop,
         shape: lead.shape,
+        telemetry: lead.telemetry,
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use scanflow::checks::Checks;
+use scanflow::checks::{Checks, Policy};
 use scanflow::clock::Clock;
 use scanflow::config::{Impossible, JobConfig};
 use scanflow::model::PerLane;
@@ -15,6 +15,7 @@ use scanflow::schedule::{Dispatcher, Stats};
 use scanflow::sinks::Sink;
 use scanflow::stop::Stop;
 use scanflow::store::SnapshotStore;
+use scanflow::telemetry::Telemetry;
 use scanflow::worker::{self, Installed, WorkerError};
 use timely::worker::Worker;
 use tokio::runtime::Handle;
@@ -39,6 +40,7 @@ pub struct Job {
     pub stores: PerLane<Arc<dyn SnapshotStore>>,
     pub sinks: PerLane<Arc<dyn Sink>>,
     pub checks: Checks,
+    pub policy: Arc<Policy>,
     /// Taken by the worker that schedules.
     pub dispatcher: Arc<Mutex<Option<Dispatcher>>>,
     /// News for the source, and how it gets on.
@@ -46,6 +48,7 @@ pub struct Job {
     pub stop: Stop,
     /// Filled when the dataflows are built, by the worker that schedules.
     pub shape: Arc<OnceLock<Shape>>,
+    pub telemetry: Telemetry,
 }
 
 /// What is left when a job has ended.
@@ -76,6 +79,10 @@ pub fn run(
     job: Job,
 ) -> Result<Summary, JobError> {
     job.config.check()?;
+    job.telemetry.follow({
+        let feed = job.feed.clone();
+        move || feed.progress()
+    });
     let grace = job.config.shutdown_grace;
     let (runtime, job_clock) = (runtime.clone(), clock.clone());
     let build = move |worker: &mut Worker| build(worker, &runtime, &job_clock, &job);
@@ -114,9 +121,11 @@ fn install(
 ) -> (Installed, Option<Rc<Source>>) {
     let source = (worker.index() == HOME).then(|| {
         let dispatcher = job.dispatcher.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Source::new(dispatcher.expect("a job runs once"), job.feed.clone())
+        let meter = job.telemetry.source();
+        Source::new(dispatcher.expect("a job runs once"), job.feed.clone(), meter)
     });
-    let control = Rc::new(Control::default());
+    let pulse = job.telemetry.pulse().of(worker.index(), clock.now());
+    let control = Rc::new(Control::new(pulse));
     worker.dataflow_named("control", |scope| {
         control::control(scope, job, clock, control.clone(), source.clone());
     });

@@ -59,14 +59,14 @@ fn lane<'s>(
     runtime: &Handle,
 ) -> StreamVec<'s, Epoch, Ticket> {
     let limits = job.config.lane[lane];
+    let meter = job.telemetry.lane(lane, clock.clone());
+    let (store, sink) = (job.stores[lane].clone(), job.sinks[lane].clone());
 
-    let (loaded, vanished) =
-        load(events, lane, runtime, job.stores[lane].clone(), job.checks, limits.load);
+    let (loaded, vanished) = load(events, meter.clone(), runtime, store, job.checks, limits.load);
 
-    let outcomes = check(loaded, lane, clock.clone(), job.checks);
+    let outcomes = check(loaded, meter.clone(), job.checks, job.policy.clone());
 
-    let sink = job.sinks[lane].clone();
-    let durable = write(outcomes, lane, clock.clone(), runtime, sink, limits.write);
+    let durable = write(outcomes, meter, runtime, sink, limits.write);
 
     durable.concat(vanished)
 }

@@ -13,6 +13,7 @@ use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
 use scanflow::stop::Stop;
+use scanflow::telemetry::Telemetry;
 use scanflow::{sinks, store};
 use serde::{Deserialize, Serialize};
 use timely::logging::{TimelyEvent, TimelyEventBuilder};
@@ -184,10 +185,12 @@ fn dry(config: &JobConfig) -> Job {
         stores: PerLane::from_fn(|_| Arc::new(store::memory::Memory::default()) as Arc<_>),
         sinks: PerLane::from_fn(|_| Arc::new(sinks::memory::Memory::default()) as Arc<_>),
         checks: checks::ALL,
+        policy: Arc::default(),
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: Feed::default(),
         stop: Stop::default(),
         shape: Arc::default(),
+        telemetry: Telemetry::default(),
     }
 }
 

@@ -3,8 +3,11 @@
 #[path = "../commands/process.rs"]
 mod process;
 
+mod admin;
+mod hangup;
 mod killed;
 mod leader;
+mod private;
 mod repaired;
 mod running;
 mod secret;
