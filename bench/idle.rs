@@ -1,32 +1,26 @@
-//! What a job costs that has nothing to do: a covered fleet of which nothing is due.
+//! What a job costs that has nothing to do, or little: all of its fleet has been scanned.
 
-use std::io::Write;
-use std::process::ExitCode;
+use std::fmt;
 use std::time::Duration;
 
 use scanflow::clock::Clock;
 use scanflow::config::Config;
+use scanflow::model::PerLane;
+use scanflow::operators::Feed;
 use scanflow::schedule::{Ending, Rate};
 use scanflow::stop::Stop;
 use scanflow_dataflows::{Lead, lead};
 use serde::Serialize;
 
+use crate::meter::{Meter, Used};
+use crate::pass::Pass;
+use crate::print::print;
 use crate::server::Server;
 use crate::source::Source;
-use crate::usage;
+use crate::wal::{Cause, Record};
 
 /// Reading the fleet, and what Postgres does late about the pass before, are over by then.
 const SETTLED_AFTER: Duration = Duration::from_secs(20);
-
-/// What was written, by who wrote it and where to. A record that names no table belongs to the
-/// whole server.
-const WRITTEN: &str = "
-    select resource_manager, record_type,
-           coalesce((select c.relname from pg_class c where pg_relation_filenode(c.oid) =
-               substring(block_ref from 'rel \\d+/\\d+/(\\d+)')::oid), '') as relation,
-           count(*), sum(record_length)::bigint
-      from pg_get_wal_records_info($1::text::pg_lsn, $2::text::pg_lsn)
-     group by 1, 2, 3 order by 4 desc, 1, 2, 3";
 
 /// What a job costs that has nothing to do
 #[derive(Debug, clap::Args)]
@@ -34,146 +28,134 @@ pub(crate) struct Idle {
     #[command(flatten)]
     source: Source,
 
-    /// How long to watch
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    /// How long to watch; at least the time of a few renewals of the lease
+    #[arg(long, value_name = "N", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(10..))]
     seconds: u64,
+
+    /// Have it scan so many a second that are not due, in place of nothing
+    #[arg(long, value_name = "N")]
+    scans_per_second: Option<f64>,
 
     /// Threads that judge
     #[arg(long, default_value_t = 2)]
-    workers: usize,
+    pub(crate) workers: usize,
 
     /// One object, in place of lines for people
     #[arg(long)]
     json: bool,
 }
 
-/// CPU shares are of one core.
+/// CPU shares are of one core. The write-ahead log is parted by its cause, and told in full.
 #[derive(Debug, Serialize)]
-struct Idleness {
+struct Figures {
     bench: &'static str,
     zones: u64,
     accounts: u64,
-    seconds: f64,
-    client_cpu_share: f64,
-    postgres_cpu_share: f64,
-    wal_bytes: i64,
-    lease_renewal_seconds: f64,
     scans: u64,
-    written: Vec<Written>,
-}
-
-/// Records of the write-ahead log that are alike.
-#[derive(Debug, Serialize)]
-struct Written {
-    resource_manager: String,
-    record_type: String,
-    relation: String,
-    records: i64,
-    bytes: i64,
+    #[serde(flatten)]
+    used: Used,
+    client_cpu_share: f64,
+    db_cpu_share: f64,
+    lease_renewal_s: f64,
+    lease_updates: i64,
+    wal_lease_bytes: i64,
+    wal_commit_bytes: i64,
+    wal_server_bytes: i64,
+    wal_other_bytes: i64,
+    wal: Vec<Record>,
 }
 
 impl Idle {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(self.workers.div_ceil(2)).enable_all().build()?;
-        runtime.block_on(self.measure())
-    }
-
-    async fn measure(&self) -> anyhow::Result<ExitCode> {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
         let clock = Clock::system();
-        let server = Server::start(&clock, false).await?;
+        let server = Server::start(&clock).await?;
         server.execute("create extension pg_walinspect").await?;
         let report = self.source.import(&server.connections.control).await?;
-        let config = Config::default();
-        let workers = || timely::Config::process(self.workers);
-        let once = Lead { ending: Ending::Once, rate: Rate::Max, ..Lead::of(&config) };
-        lead(&server.connections, workers(), &clock, once).await?;
+        Pass::run(&server, &clock, self.workers).await?;
         // What autovacuum and the checkpointer would do about that in the next minutes.
         server.execute("vacuum (analyze)").await?;
         server.execute("checkpoint").await?;
 
-        let stop = Stop::default();
-        let settings = Lead { stop: stop.clone(), ..Lead::of(&config) };
-        let lease_renewal_seconds = settings.lease_ttl.as_secs_f64() / 3.0;
+        let (stop, feed) = (Stop::default(), Feed::default());
+        let settings =
+            Lead { stop: stop.clone(), feed: feed.clone(), ..Lead::of(&Config::default()) };
+        let settings = match self.scans_per_second {
+            None => settings,
+            Some(rate) => Lead { ending: Ending::Once, rate: Rate::PerSecond(rate), ..settings },
+        };
+        let lease_renewal_s = settings.lease_ttl.as_secs_f64() / 3.0;
         let watching = async {
             tokio::time::sleep(SETTLED_AFTER).await;
-            let idleness = self.watch(&server, &clock).await;
+            let watched = self.watch(&server, &clock, &feed).await;
             stop.request();
-            idleness
+            watched
         };
-        let (led, idleness) =
-            tokio::join!(lead(&server.connections, workers(), &clock, settings), watching);
-        let (returned, mut idleness) = (led?.summary.stats.returned, idleness?);
-        idleness.zones = report.zones;
-        idleness.accounts = report.accounts;
-        idleness.lease_renewal_seconds = lease_renewal_seconds;
-        idleness.scans = returned.fast + returned.slow;
-        self.print(&idleness)?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    async fn watch(&self, server: &Server, clock: &Clock) -> anyhow::Result<Idleness> {
-        let (from, started) = (server.wal_position().await?, clock.now());
-        let (client, postgres) = (usage::own_cpu_s(), usage::tree_cpu_s(server.pid));
-        tokio::time::sleep(Duration::from_secs(self.seconds)).await;
-        let seconds = clock.now().since(started).as_secs_f64();
-        let client_cpu_share = (usage::own_cpu_s() - client) / seconds;
-        let postgres_cpu_share = (usage::tree_cpu_s(server.pid) - postgres) / seconds;
-        let wal_bytes = server.wal_bytes_since(&from).await?;
-        let to = server.wal_flushed().await?;
-        let client = server.connections.control.client().await?;
-        let written = client.query(WRITTEN, &[&from, &to]).await?;
-        Ok(Idleness {
+        let workers = timely::Config::process(self.workers);
+        let (led, watched) =
+            tokio::join!(lead(&server.connections, workers, &clock, settings), watching);
+        anyhow::ensure!(led?.lost.is_none(), "the job was broken off");
+        let Watched { scans, used, wal } = watched?;
+        let bytes = |cause| {
+            wal.iter().filter(|record| record.cause() == cause).map(|record| record.bytes).sum()
+        };
+        let updates = wal.iter().filter(|record| record.is_update_of("leases"));
+        let figures = Figures {
             bench: "idle",
-            zones: 0,
-            accounts: 0,
-            seconds,
-            client_cpu_share,
-            postgres_cpu_share,
-            wal_bytes,
-            lease_renewal_seconds: 0.0,
-            scans: 0,
-            written: written.iter().map(Written::of).collect(),
-        })
+            zones: report.zones,
+            accounts: report.accounts,
+            scans,
+            used,
+            client_cpu_share: used.client_cpu_s / used.seconds,
+            db_cpu_share: used.db_cpu_s / used.seconds,
+            lease_renewal_s,
+            lease_updates: updates.map(|record| record.records).sum(),
+            wal_lease_bytes: bytes(Cause::Lease),
+            wal_commit_bytes: bytes(Cause::Commit),
+            wal_server_bytes: bytes(Cause::Server),
+            wal_other_bytes: bytes(Cause::Other),
+            wal,
+        };
+        print(self.json, &figures)
     }
 
-    fn print(&self, idle: &Idleness) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        if self.json {
-            writeln!(out, "{}", serde_json::to_string(idle)?)?;
-            return Ok(());
-        }
-        writeln!(
-            out,
-            "{} zones, {:.0} s, {} scans: {:.2} % of a core here, {:.2} % in Postgres; {} bytes of \
-             WAL; the lease is renewed every {:.2} s",
-            idle.zones,
-            idle.seconds,
-            idle.scans,
-            100.0 * idle.client_cpu_share,
-            100.0 * idle.postgres_cpu_share,
-            idle.wal_bytes,
-            idle.lease_renewal_seconds,
-        )?;
-        for written in &idle.written {
-            let Written { resource_manager, record_type, relation, records, bytes } = written;
-            writeln!(
-                out,
-                "{records:>6} {bytes:>8} bytes  {resource_manager} {record_type} {relation}"
-            )?;
-        }
-        Ok(())
+    async fn watch(&self, server: &Server, clock: &Clock, feed: &Feed) -> anyhow::Result<Watched> {
+        let scans = || {
+            let returned = feed.progress().map(|progress| progress.returned);
+            returned.map_or(0, |PerLane { fast, slow }| fast + slow)
+        };
+        let before = scans();
+        let meter = Meter::start(server, clock).await?;
+        tokio::time::sleep(Duration::from_secs(self.seconds)).await;
+        let used = meter.read().await?;
+        let scans = scans() - before;
+        let wal = Record::since(server, &meter.wal_position).await?;
+        Ok(Watched { scans, used, wal })
     }
 }
 
-impl Written {
-    fn of(row: &tokio_postgres::Row) -> Written {
-        Written {
-            resource_manager: row.get(0),
-            record_type: row.get(1),
-            relation: row.get(2),
-            records: row.get(3),
-            bytes: row.get(4),
-        }
+struct Watched {
+    scans: u64,
+    used: Used,
+    wal: Vec<Record>,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: f64| 100.0 * share;
+        write!(f, "{} zones, {} accounts, ", self.zones, self.accounts)?;
+        write!(f, "{} scans in {:.0} s: ", self.scans, self.used.seconds)?;
+        write!(f, "{:.2} % of a core here, ", percent(self.client_cpu_share))?;
+        write!(f, "{:.2} % in Postgres; ", percent(self.db_cpu_share))?;
+        write!(f, "the lease renewed {} times, ", self.lease_updates)?;
+        write!(
+            f,
+            "every {:.2} s; WAL: {} bytes of the ",
+            self.lease_renewal_s, self.wal_lease_bytes
+        )?;
+        write!(f, "lease, {} of commits, ", self.wal_commit_bytes)?;
+        write!(f, "{} of Postgres itself, ", self.wal_server_bytes)?;
+        write!(f, "{} of anything else", self.wal_other_bytes)?;
+        self.wal.iter().try_for_each(|record| write!(f, "\n{record}"))
     }
 }

@@ -36,8 +36,7 @@ pub(crate) struct TableSize {
 }
 
 impl Server {
-    /// `is_fast`: without fsync, which says nothing about a real disk.
-    pub(crate) async fn start(clock: &Clock, is_fast: bool) -> anyhow::Result<Server> {
+    pub(crate) async fn start(clock: &Clock) -> anyhow::Result<Server> {
         let folder = tempfile::Builder::new().prefix("scanflow-bench").tempdir()?;
         // The server may run as another user, who has to get there.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
@@ -46,13 +45,7 @@ impl Server {
         let open = |connections_max| Database::open(cluster.url(), connections_max);
         let lane = PerLane { fast: open(4)?, slow: open(2)? };
         let connections = Connections { lane, control: open(2)? };
-        let server = Server { connections, pid, _cluster: cluster, _folder: folder };
-        if is_fast {
-            for statement in ["alter system set fsync = off", "select pg_reload_conf()"] {
-                server.execute(statement).await?;
-            }
-        }
-        Ok(server)
+        Ok(Server { connections, pid, _cluster: cluster, _folder: folder })
     }
 
     pub(crate) async fn execute(&self, statement: &str) -> anyhow::Result<()> {
@@ -64,16 +57,14 @@ impl Server {
         Ok(self.connections.control.client().await?.query_one(query, &[]).await?.get(0))
     }
 
+    pub(crate) async fn open_insights(&self) -> anyhow::Result<i64> {
+        self.number("select count(*) from insights where resolved_at is null").await
+    }
+
     /// Up to where the write-ahead log was written.
     pub(crate) async fn wal_position(&self) -> anyhow::Result<String> {
         let client = self.connections.control.client().await?;
         Ok(client.query_one("select pg_current_wal_insert_lsn()::text", &[]).await?.get(0))
-    }
-
-    /// Up to where it can be read.
-    pub(crate) async fn wal_flushed(&self) -> anyhow::Result<String> {
-        let client = self.connections.control.client().await?;
-        Ok(client.query_one("select pg_current_wal_flush_lsn()::text", &[]).await?.get(0))
     }
 
     pub(crate) async fn wal_bytes_since(&self, position: &str) -> anyhow::Result<i64> {

@@ -26,12 +26,12 @@ pub(crate) fn tree_cpu_s(root: u32) -> f64 {
     ticks as f64 / TICKS_PER_SECOND
 }
 
-/// The most memory that this process held since [`forget_rss_max`].
-pub(crate) fn own_rss_max_bytes() -> u64 {
+/// The most memory that this process held since [`forget_rss_max`], in MB of 10^6 bytes.
+pub(crate) fn own_rss_max_mb() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1_024
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(0.0) * 1_024.0 / 1e6
 }
 
 struct Stat {
@@ -53,7 +53,7 @@ fn stat(pid: &str) -> Option<Stat> {
     })
 }
 
-/// From here on [`own_rss_max_bytes`] counts anew (proc(5), `clear_refs`). Where that is not allowed it
+/// From here on [`own_rss_max_mb`] counts anew (proc(5), `clear_refs`). Where that is not allowed it
 /// goes on counting from the start of the process.
 pub(crate) fn forget_rss_max() {
     let _ = fs::write("/proc/self/clear_refs", "5");
