@@ -19,8 +19,12 @@ use crate::server::Server;
 use crate::source::Source;
 use crate::wal::{Cause, Record};
 
-/// Reading the fleet, and what Postgres does late about the pass before, are over by then.
+/// Reading the fleet is over by then.
 const SETTLED_AFTER: Duration = Duration::from_secs(20);
+
+/// An idle connection tells what it has changed after 10 s (`PGSTAT_IDLE_INTERVAL`). What was told
+/// after a vacuum would bring autovacuum.
+const COUNTED_AFTER: Duration = Duration::from_secs(15);
 
 /// What a job costs that has nothing to do
 #[derive(Debug, clap::Args)]
@@ -73,6 +77,7 @@ impl Idle {
         server.execute("create extension pg_walinspect").await?;
         let report = self.source.import(&server.connections.control).await?;
         Pass::run(&server, &clock, self.workers).await?;
+        tokio::time::sleep(COUNTED_AFTER).await;
         // What autovacuum and the checkpointer would do about that in the next minutes.
         server.execute("vacuum (analyze)").await?;
         server.execute("checkpoint").await?;

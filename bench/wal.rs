@@ -31,7 +31,8 @@ pub(crate) enum Cause {
     Lease,
     /// Of whatever transaction.
     Commit,
-    /// Checkpoints, and every 15 s after something was written which transactions run.
+    /// Checkpoints, every 15 s after something was written which transactions run, and what
+    /// autovacuum writes into catalogues.
     Server,
     Other,
 }
@@ -56,6 +57,7 @@ impl Record {
             ("leases", _) => Cause::Lease,
             ("", "Transaction") => Cause::Commit,
             ("", "Standby" | "XLOG") => Cause::Server,
+            (relation, _) if relation.starts_with("pg_") => Cause::Server,
             _ => Cause::Other,
         }
     }
