@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::get;
@@ -16,12 +16,14 @@ use scanflow::model::UnixTime;
 use scanflow::stop::Stop;
 use scanflow::store::postgres::Database;
 use scanflow::telemetry::Telemetry;
+use scanflow_dataflows::Shape;
 use tokio::net::TcpListener;
 
 use self::database::Asked;
 
 mod answer;
 mod database;
+mod graph;
 mod live;
 mod metrics;
 mod ready;
@@ -53,6 +55,7 @@ pub(crate) struct Watched {
     pub(crate) started_at: UnixTime,
     pub(crate) stop: Stop,
     pub(crate) telemetry: Telemetry,
+    pub(crate) shape: Arc<OnceLock<Shape>>,
     /// For the endpoints alone.
     pub(crate) database: Database,
 }
@@ -85,6 +88,7 @@ fn router(watched: Watched) -> Router {
         .route("/healthz", get(live::livez)) // the name that older probes use
         .route("/readyz", get(ready::readyz))
         .route("/status", get(status::status))
+        .route("/graph", get(graph::graph))
         .with_state(Arc::new(Admin { watched, asked: Asked::default() }))
 }
 

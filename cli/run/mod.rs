@@ -1,5 +1,6 @@
 //! `scanflow run`: scans what is due, for ever or once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scanflow::clock::Clock;
@@ -67,6 +68,7 @@ impl Run {
         let connections = context.connections().await?;
         let clock = Clock::system();
         let (feed, telemetry) = (Feed::default(), Telemetry::default());
+        let shape = Arc::default();
         if let Some(address) = config.admin.listen {
             let listener = match admin::listen(address).await {
                 Ok(listener) => listener,
@@ -79,6 +81,7 @@ impl Run {
                 started_at: clock.now(),
                 stop: stop.clone(),
                 telemetry: telemetry.clone(),
+                shape: Arc::clone(&shape),
                 database: context.watching().await?,
             };
             tokio::spawn(admin::serve(listener, watched));
@@ -94,7 +97,7 @@ impl Run {
             &connections,
             timely::Config::process(config.run.workers),
             &clock,
-            Lead { rate, ending, feed, stop, telemetry, ..Lead::of(config) },
+            Lead { rate, ending, feed, stop, telemetry, shape, ..Lead::of(config) },
         );
         let started = clock.now();
         let led = tokio::select! {
