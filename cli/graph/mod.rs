@@ -46,9 +46,10 @@ enum Format {
 impl Graph {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let config = &context.config;
-        let logged = match self.running {
-            true => running::running(config.admin.listen).map_err(not_told)?,
-            false => Shape::planned(&config.job())?,
+        let logged = if self.running {
+            running::running(config.admin.listen).map_err(not_told)?
+        } else {
+            Shape::planned(&config.job())?
         };
         let shape = if self.all { logged } else { logged.without_plumbing() };
         let mut out = Stdout::lock();
