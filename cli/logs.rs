@@ -175,12 +175,16 @@ impl Visit for Fields {
 
     /// With all causes: the text of an error says only what it knows itself.
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let mut text = value.to_string();
-        let mut cause = value.source();
-        while let Some(err) = cause {
-            text += &format!(": {err}");
-            cause = err.source();
-        }
-        self.insert(field, text);
+        self.insert(field, with_causes(value));
     }
+}
+
+pub(crate) fn with_causes(err: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = err.to_string();
+    let mut cause = err.source();
+    while let Some(err) = cause {
+        text += &format!(": {err}");
+        cause = err.source();
+    }
+    text
 }

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use scanflow::clock::Clock;
-use scanflow::model::{Lane, PerLane, UnixTime};
+use scanflow::clock::{Clock, ManualClock};
+use scanflow::model::{Lane, Origin, PerLane, Ticket, UnixTime};
 use scanflow::schedule::{Backlog, PlanProgress, Progress};
 use scanflow::telemetry::{Pulse, Stage, Telemetry};
 use scanflow_testing::{Metrics, workspace};
@@ -126,33 +126,28 @@ fn what_is_tried_again_counts_until_nobody_tries() {
     assert_eq!(count("scanflow_sink_retrying"), 0.0);
 }
 
-/// With `--nocapture` it prints what measuring a scan costs.
 #[test]
-fn measuring_a_scan_is_cheap() {
-    const SCANS: u32 = 100_000;
-    let (telemetry, clock) = (Telemetry::default(), Clock::system());
-    let (meter, source) = (telemetry.lane(Lane::Fast, clock.clone()), telemetry.source());
-    let mut ticket = scanflow::model::Ticket {
+fn an_event_ages_from_stage_to_stage() {
+    let telemetry = Telemetry::default();
+    let meter = telemetry.lane(Lane::Fast, ManualClock::at(NOW).clock());
+    let mut ticket = Ticket {
         number: 1,
         owner: 0,
         weight: 1,
-        since: clock.now(),
-        origin: scanflow::model::Origin::Agenda,
+        emitted_at: NOW,
+        since: NOW,
+        origin: Origin::Agenda,
     };
-    let started = clock.now();
-    for _ in 0..SCANS {
-        for stage in &Stage::ALL[..Stage::ALL.len() - 1] {
-            meter.lap(*stage, &mut ticket, started);
-        }
-        meter.ended(scanflow::telemetry::End::Done);
-        source.released(Lane::Fast, &ticket, Duration::ZERO, started);
+    let second = Duration::from_secs(1);
+    let Some((last, stages)) = Stage::ALL.split_last() else { panic!("stages") };
+    for (number, stage) in (1..).zip(stages) {
+        meter.lap(*stage, &mut ticket, NOW + second * number);
     }
-    let took = clock.now().since(started);
-    let _ = writeln!(std::io::stdout(), "{} ns a scan", took.as_nanos() / u128::from(SCANS));
-    let rendering = clock.now();
-    let bytes = telemetry.render(rendering).len();
-    let took = clock.now().since(rendering);
-    let _ = writeln!(std::io::stdout(), "{bytes} bytes rendered in {} us", took.as_micros());
+    telemetry.source().released(Lane::Fast, &ticket, second * 7, NOW + second * 7);
     let metrics = Metrics::read(&telemetry.render(NOW));
-    assert_eq!(metrics.sum("scanflow_scan_duration_seconds_count", &[]), f64::from(SCANS));
+    for (number, stage) in (1..).zip(stages.iter().chain([last])) {
+        let of = |name| metrics.sum(name, &[("lane", "fast"), ("stage", stage.name())]);
+        assert_eq!(of("scanflow_event_age_seconds_sum"), f64::from(number), "{}", stage.name());
+        assert_eq!(of("scanflow_stage_seconds_sum"), 1.0, "{}", stage.name());
+    }
 }

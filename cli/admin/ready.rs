@@ -8,6 +8,7 @@ use scanflow::store::postgres::readiness::NotReady;
 
 use super::Admin;
 use super::answer::{Failing, verdict};
+use crate::logs::with_causes;
 
 pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
     let mut failing = Vec::new();
@@ -23,14 +24,4 @@ pub(super) async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
         failing.push(Failing { what: what.to_owned(), why: with_causes(err) });
     }
     verdict(&failing)
-}
-
-fn with_causes(err: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text += &format!(": {err}");
-        cause = err.source();
-    }
-    text
 }

@@ -24,7 +24,7 @@ mod text;
 pub(crate) struct Graph {
     /// text is for people, dot for Graphviz, mermaid for Markdown, json for programs
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    output: Format,
 
     /// Every operator, also those of timely that only lead streams on
     #[arg(long)]
@@ -53,7 +53,7 @@ impl Graph {
         };
         let shape = if self.all { logged } else { logged.without_plumbing() };
         let mut out = Stdout::lock();
-        match self.format {
+        match self.output {
             Format::Text => text::print(&mut out, &shape)?,
             Format::Dot => dot::print(&mut out, &shape)?,
             Format::Mermaid => mermaid::print(&mut out, &shape)?,

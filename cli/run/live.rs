@@ -17,6 +17,11 @@ use tokio::task::JoinHandle;
 /// Between two draws, and between two log lines.
 const DRAW: Duration = Duration::from_millis(500);
 const LOG: Duration = Duration::from_secs(10);
+/// Counting reads every open insight (0.2 s of 600,000), so it takes at most one in so many parts of
+/// the time, ...
+const COUNT_SHARE: u32 = 200;
+/// ... and where nothing is scanned, once in so long: an import may have resolved some.
+const COUNT_IDLE: Duration = Duration::from_secs(600);
 
 /// Watches for ever.
 pub(super) async fn watch(
@@ -30,8 +35,8 @@ pub(super) async fn watch(
         ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| unreachable!("it is valid")))
     });
     let mut last: Option<(UnixTime, u64)> = None;
-    let mut open: Option<Vec<(Severity, i64)>> = None;
-    let mut counting: Option<JoinHandle<_>> = None;
+    let mut open: Open = None;
+    let mut count = Count::default();
     loop {
         tokio::time::sleep(if bar.is_some() { DRAW } else { LOG }).await;
         let Some(progress) = feed.progress() else { continue };
@@ -41,17 +46,13 @@ pub(super) async fn watch(
             (done - before) as f64 / now.since(at).as_secs_f64().max(0.001)
         });
         last = Some((now, done));
-        // One count at a time, however long it takes: the lease shares its connections.
-        if counting.as_ref().is_none_or(JoinHandle::is_finished) {
-            if let Some(counted) = counting.take() {
-                open = counted.await.ok().and_then(Result::ok);
-                if let Some(open) = open.as_deref() {
-                    telemetry.insights_are_open(open);
-                }
+        if let Some(counted) = count.end(now).await {
+            open = counted;
+            if let Some(open) = open.as_deref() {
+                telemetry.insights_are_open(open);
             }
-            let database = database.clone();
-            counting = Some(tokio::spawn(async move { open_by_severity(&database).await }));
         }
+        count.start(done, now, &database, &clock);
         match &bar {
             Some(bar) => {
                 bar.set_message(line(&progress, per_second, open.as_deref()));
@@ -63,6 +64,45 @@ pub(super) async fn watch(
 }
 
 /// Percent of the assets that were scanned or are being scanned.
+type Open = Option<Vec<(Severity, i64)>>;
+
+/// One count at a time, however long it takes: the lease shares its connections.
+#[derive(Debug, Default)]
+struct Count {
+    task: Option<JoinHandle<(Open, Duration)>>,
+    /// When there may be a next one.
+    due: Option<UnixTime>,
+    /// When the last one began, and how many scans were done by then.
+    last: Option<(UnixTime, u64)>,
+}
+
+impl Count {
+    /// What was counted, if that has come to its end since this was asked last.
+    async fn end(&mut self, now: UnixTime) -> Option<Open> {
+        let task = self.task.take_if(|task| task.is_finished())?;
+        let (open, took) = task.await.unwrap_or_default();
+        self.due = Some(now + took * COUNT_SHARE);
+        if open.is_none() {
+            self.last = None; // tried again
+        }
+        Some(open)
+    }
+
+    fn start(&mut self, done: u64, now: UnixTime, database: &Database, clock: &Clock) {
+        let nothing_new =
+            self.last.is_some_and(|(at, before)| done == before && now.since(at) < COUNT_IDLE);
+        if self.task.is_some() || self.due.is_some_and(|due| now < due) || nothing_new {
+            return;
+        }
+        self.last = Some((now, done));
+        let (database, clock) = (database.clone(), clock.clone());
+        self.task = Some(tokio::spawn(async move {
+            let open = open_by_severity(&database).await.ok();
+            (open, clock.now().since(now))
+        }));
+    }
+}
+
 pub(crate) fn covered(progress: &Progress) -> f64 {
     let scanned = progress.assets.saturating_sub(progress.backlog.never_scanned);
     100.0 * scanned as f64 / progress.assets.max(1) as f64

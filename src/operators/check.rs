@@ -200,7 +200,14 @@ mod tests {
         let zone = ZoneSnapshot::from_text(asset, "a.test", "@ A 192.0.2.1");
         let since = event.scheduled_at;
         Loaded {
-            ticket: Ticket { number, owner: 0, weight: 1, since, origin: Origin::Agenda },
+            ticket: Ticket {
+                number,
+                owner: 0,
+                weight: 1,
+                emitted_at: since,
+                since,
+                origin: Origin::Agenda,
+            },
             event,
             snapshot: Snapshot::Zone(zone),
         }

@@ -226,7 +226,10 @@ mod tests {
         };
         let number = asset.cast_unsigned();
         let since = event.scheduled_at;
-        (Ticket { number, owner: 0, weight, since, origin: Origin::Agenda }, event)
+        (
+            Ticket { number, owner: 0, weight, emitted_at: since, since, origin: Origin::Agenda },
+            event,
+        )
     }
 
     #[test]

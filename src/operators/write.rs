@@ -158,7 +158,14 @@ mod tests {
         let (config_version, sequence) = (ConfigVersion(1), ScanSequence(number));
         let fence = Fence { config_version, sequence };
         let since = UnixTime::from_micros(0);
-        let ticket = Ticket { number, owner: 0, weight: 1, since, origin: Origin::Agenda };
+        let ticket = Ticket {
+            number,
+            owner: 0,
+            weight: 1,
+            emitted_at: since,
+            since,
+            origin: Origin::Agenda,
+        };
         let scan = Scan {
             asset: AssetId(asset),
             fence,

@@ -171,6 +171,7 @@ impl Dispatcher {
             number: self.issued,
             owner: self.settings.owner,
             weight: cost.weight,
+            emitted_at: now,
             since: now,
             origin: Origin::Agenda,
         };

@@ -1,6 +1,6 @@
 //! The plans of a fleet, each with how fresh its assets are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::Cadences;
@@ -12,7 +12,7 @@ const STAMPS_A_CADENCE: u32 = 1_000;
 
 /// A plan of [`Plans`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PlanId(u16);
+pub(super) struct PlanId(u32);
 
 /// How well the promise of one plan is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,10 @@ pub struct PlanProgress {
 
 /// Every plan that some asset has or had.
 #[derive(Debug, Default)]
-pub(super) struct Plans(Vec<Plan>);
+pub(super) struct Plans {
+    plans: Vec<Plan>,
+    by_name: HashMap<String, PlanId>,
+}
 
 #[derive(Debug)]
 struct Plan {
@@ -42,29 +45,28 @@ struct Plan {
 }
 
 impl Plans {
-    /// # Panics
-    /// If a fleet has more than 65,536 plans.
     pub(super) fn id(&mut self, name: &str, cadences: &Cadences) -> PlanId {
-        let known = self.0.iter().position(|plan| plan.name == name);
-        let index = known.unwrap_or_else(|| {
-            self.0.push(Plan {
-                name: name.to_owned(),
-                cadence: cadences.of(name),
-                assets: 0,
-                stamps: BTreeMap::new(),
-            });
-            self.0.len() - 1
-        });
-        PlanId(u16::try_from(index).expect("plans are few"))
+        if let Some(id) = self.by_name.get(name) {
+            return *id;
+        }
+        let id = PlanId(u32::try_from(self.plans.len()).expect("fewer than four billion plans"));
+        let (name, cadence) = (name.to_owned(), cadences.of(name));
+        self.by_name.insert(name.clone(), id);
+        self.plans.push(Plan { name, cadence, assets: 0, stamps: BTreeMap::new() });
+        id
+    }
+
+    fn plan(&mut self, id: PlanId) -> &mut Plan {
+        &mut self.plans[id.0 as usize]
     }
 
     pub(super) fn cadence(&self, id: PlanId) -> Duration {
-        self.0[usize::from(id.0)].cadence
+        self.plans[id.0 as usize].cadence
     }
 
     /// Counts an asset by the stamp of its last scan.
     pub(super) fn add(&mut self, id: PlanId, scheduled_at: Option<UnixTime>) {
-        let plan = &mut self.0[usize::from(id.0)];
+        let plan = self.plan(id);
         plan.assets += 1;
         if let Some(at) = scheduled_at {
             *plan.stamps.entry(plan.stamp(at)).or_default() += 1;
@@ -73,7 +75,7 @@ impl Plans {
 
     /// Takes back what was added with the same arguments.
     pub(super) fn remove(&mut self, id: PlanId, scheduled_at: Option<UnixTime>) {
-        let plan = &mut self.0[usize::from(id.0)];
+        let plan = self.plan(id);
         plan.assets -= 1;
         let Some(stamp) = scheduled_at.map(|at| plan.stamp(at)) else { return };
         if let Some(count) = plan.stamps.get_mut(&stamp) {
@@ -101,7 +103,7 @@ impl Plans {
     }
 
     fn in_use(&self) -> impl Iterator<Item = &Plan> {
-        self.0.iter().filter(|plan| plan.assets != 0)
+        self.plans.iter().filter(|plan| plan.assets != 0)
     }
 }
 

@@ -89,6 +89,7 @@ pub struct LaneMeter {
     pub flushes: Tries,
     pub check_panics: IntCounter,
     stages: [Histogram; Stage::ALL.len()],
+    ages: [Histogram; Stage::ALL.len()],
     ends: [IntCounter; End::ALL.len()],
 }
 
@@ -96,6 +97,7 @@ impl LaneMeter {
     /// The scan has left the stage, and is in the next one.
     pub fn lap(&self, stage: Stage, ticket: &mut Ticket, now: UnixTime) {
         self.stages[stage as usize].observe(now.since(ticket.since).as_secs_f64());
+        self.ages[stage as usize].observe(now.since(ticket.emitted_at).as_secs_f64());
         ticket.since = now;
     }
 
@@ -135,6 +137,7 @@ impl Drop for Retrying {
 
 pub(super) struct LaneFamilies {
     stages: HistogramVec,
+    ages: HistogramVec,
     ends: IntCounterVec,
     load_retrying: IntGaugeVec,
     load_failures: IntCounterVec,
@@ -150,6 +153,12 @@ impl LaneFamilies {
                 registry,
                 "scanflow_stage_seconds",
                 "Time of scans in each stage; the stages of a scan sum up to its duration.",
+                &["lane", "stage"],
+            ),
+            ages: histograms(
+                registry,
+                "scanflow_event_age_seconds",
+                "Age of scan events when they leave each stage, counted from emitted.",
                 &["lane", "stage"],
             ),
             ends: counters(
@@ -204,11 +213,16 @@ impl LaneFamilies {
             flushes: tries(&self.sink_retrying, &self.sink_failures),
             check_panics: self.check_panics.with_label_values(&[name]),
             stages: Stage::ALL.map(|stage| self.stage(lane, stage)),
+            ages: Stage::ALL.map(|stage| self.age(lane, stage)),
             ends: End::ALL.map(|end| self.ends.with_label_values(&[name, end.name()])),
         }
     }
 
     pub(super) fn stage(&self, lane: Lane, stage: Stage) -> Histogram {
         self.stages.with_label_values(&[lane.name(), stage.name()])
+    }
+
+    pub(super) fn age(&self, lane: Lane, stage: Stage) -> Histogram {
+        self.ages.with_label_values(&[lane.name(), stage.name()])
     }
 }

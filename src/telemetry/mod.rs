@@ -102,7 +102,8 @@ impl Telemetry {
     /// For whatever emits scans.
     pub fn source(&self) -> SourceMeter {
         let returned = PerLane::from_fn(|lane| self.0.lanes.stage(lane, Stage::Return));
-        self.0.source.of(returned)
+        let ages = PerLane::from_fn(|lane| self.0.lanes.age(lane, Stage::Return));
+        self.0.source.of(returned, ages)
     }
 
     /// For the sinks of both lanes.

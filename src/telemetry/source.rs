@@ -17,6 +17,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct SourceMeter {
     scans: PerLane<Histogram>,
     returned: PerLane<Histogram>,
+    ages: PerLane<Histogram>,
     held_back: PerLane<Counter>,
     emitted: Emitted,
 }
@@ -25,6 +26,7 @@ impl SourceMeter {
     /// The ticket of a scan that took so long is back.
     pub fn released(&self, lane: Lane, ticket: &Ticket, took: Duration, now: UnixTime) {
         self.returned[lane].observe(now.since(ticket.since).as_secs_f64());
+        self.ages[lane].observe(now.since(ticket.emitted_at).as_secs_f64());
         self.scans[lane].observe(took.as_secs_f64());
     }
 
@@ -46,6 +48,10 @@ struct Emitted(Arc<Mutex<VecDeque<(UnixTime, u64)>>>);
 impl Emitted {
     fn push(&self, scans: u64, now: UnixTime) {
         let mut counts = self.counts();
+        // A new run counts from 0 again.
+        if counts.back().is_some_and(|(_, before)| scans < *before) {
+            counts.clear();
+        }
         counts.push_back((now, scans));
         // The oldest one that is left is the last one from before the window.
         while counts.get(1).is_some_and(|(at, _)| WINDOW <= now.since(*at)) {
@@ -91,11 +97,13 @@ impl SourceFamilies {
         }
     }
 
-    pub(super) fn of(&self, returned: PerLane<Histogram>) -> SourceMeter {
+    /// `returned` and `ages` are those of the last stage.
+    pub(super) fn of(&self, returned: PerLane<Histogram>, ages: PerLane<Histogram>) -> SourceMeter {
         let held_back = |lane: Lane| self.held_back.with_label_values(&[lane.name(), "schedule"]);
         SourceMeter {
             scans: PerLane::from_fn(|lane| self.scans.with_label_values(&[lane.name()])),
             returned,
+            ages,
             held_back: PerLane::from_fn(held_back),
             emitted: self.emitted.clone(),
         }
@@ -118,5 +126,8 @@ mod tests {
         (0..=20).for_each(|number| emitted.push(number * number, second(number)));
         assert_eq!(emitted.per_second(second(20)), Some(30.0), "(400 - 100) / 10 s");
         assert_eq!(emitted.per_second(second(310)), Some(1.0), "300 / 300 s");
+        emitted.push(7, second(311));
+        emitted.push(9, second(312));
+        assert_eq!(emitted.per_second(second(312)), Some(2.0), "a new run counts from 0");
     }
 }

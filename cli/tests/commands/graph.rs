@@ -34,7 +34,7 @@ fn shows_timely_s_own_operators_if_asked_to() {
     let all = graph(&["--all"]);
     assert!(all.contains("Feedback") && all.contains("OkErr"), "{all}");
     let json: serde_json::Value =
-        serde_json::from_str(&graph(&["--all", "--format", "json"])).expect("JSON");
+        serde_json::from_str(&graph(&["--all", "--output", "json"])).expect("JSON");
     let names = json["dataflows"].as_array().expect("a list").iter().map(|flow| &flow["name"]);
     assert_eq!(names.collect::<Vec<_>>(), ["control", "scan"]);
 }
@@ -44,7 +44,7 @@ fn graphviz_takes_the_dot_form() {
     let dot = Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut dot) = dot else { return }; // the package graphviz has it
     let mut stdin = dot.stdin.take().expect("a pipe");
-    stdin.write_all(graph(&["--all", "--format", "dot"]).as_bytes()).expect("it reads");
+    stdin.write_all(graph(&["--all", "--output", "dot"]).as_bytes()).expect("it reads");
     drop(stdin);
     let drawn = dot.wait_with_output().expect("it ends");
     assert!(drawn.status.success());
@@ -72,7 +72,7 @@ fn without_a_job_that_runs_it_says_so() {
 
 #[test]
 fn the_mermaid_form_has_every_operator_once() {
-    let mermaid = graph(&["--format", "mermaid"]);
+    let mermaid = graph(&["--output", "mermaid"]);
     assert!(mermaid.starts_with("flowchart LR\n"), "{mermaid}");
     for name in ["beat", "judge", "schedule", "partition_by_cost", "load(fast)", "write(slow)"] {
         assert_eq!(mermaid.matches(&format!("[\"{name}\"]")).count(), 1, "{mermaid}");
