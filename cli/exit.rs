@@ -113,7 +113,7 @@ fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
                 Some(Exit::Usage)
             }
             BackupError::File { .. } => None,
-            BackupError::Exists { .. } => Some(Exit::Usage),
+            BackupError::Exists { .. } | BackupError::Folder { .. } => Some(Exit::Usage),
             BackupError::Busy { .. } => Some(Exit::TryAgain),
             BackupError::NotABackup { .. } => Some(Exit::BadInput),
             BackupError::Newer { .. } | BackupError::Empty => Some(Exit::Unavailable),

@@ -26,7 +26,7 @@ pub(crate) struct Restore {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Replace insights without asking
+    /// Replace what is there without asking
     #[arg(long)]
     yes: bool,
 }
@@ -38,7 +38,7 @@ impl Restore {
         context.block_on(async {
             let restore = cluster::Restore::prepare(state_dir, &self.file).await?;
             let of = restore.contents().clone();
-            if let Some(present) = restore.present().filter(|present| 0 < present.insights)
+            if let Some(present) = restore.present().filter(|present| !present.is_empty())
                 && !self.yes
             {
                 confirm(&amounts(&present)).await?;

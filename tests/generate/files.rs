@@ -35,6 +35,14 @@ fn the_same_shape_gives_the_same_bytes() {
     assert_eq!(written(&two, &small()), first);
     written(&other, &Shape { seed: 2, ..small() });
     assert_eq!(names(place.path()), ["one", "other", "two"]);
+    let [behind, link] = ["behind", "link"].map(|name| place.path().join(name));
+    fs::create_dir(&behind).expect("an empty folder");
+    std::os::unix::fs::symlink(&behind, &link).expect("a link");
+    for folder in [&link, &place.path().join("slash/")] {
+        assert_eq!(written(folder, &small()), first);
+        assert_eq!(names(folder), FILES);
+    }
+    assert_eq!(names(place.path()), ["behind", "link", "one", "other", "slash", "two"]);
     assert_eq!(names(&one), FILES);
     for name in FILES {
         let [one, two, other] =

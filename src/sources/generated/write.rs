@@ -1,6 +1,5 @@
 //! Writes a generated fleet as files: the three that an import reads, and the truth.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,13 @@ use zstd::Encoder;
 use crate::generate::{Expected, Fleet, Planted, Shape, ShapeError};
 use crate::inventory::ndjson::{write_account, write_record, write_zone};
 
+const ACCOUNTS: &str = "accounts";
+const ZONES: &str = "zones";
+const RECORDS: &str = "records";
+const EXPECTED: &str = "expected";
+/// The zones come last: without them nothing is imported.
+const NAMES: [&str; 4] = [EXPECTED, ACCOUNTS, RECORDS, ZONES];
+
 /// How much of a file waits to be compressed.
 const BUFFER_BYTES: usize = 1 << 18;
 
@@ -19,6 +25,8 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// How often it is said how far the writing is.
 const ZONES_PER_REPORT: u64 = 256;
+/// At the latest, in a huge zone.
+const RECORDS_PER_REPORT: u64 = 1 << 16;
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,12 +73,16 @@ pub fn write(
     let fleet = Fleet::new(shape.clone())?;
     let aside = Aside::of(folder)?;
     let mut files = Files {
-        accounts: Lines::create(&aside.path, "accounts")?,
-        zones: Lines::create(&aside.path, "zones")?,
-        records: Lines::create(&aside.path, "records")?,
-        expected: Lines::create(&aside.path, "expected")?,
+        accounts: Lines::create(&aside.path, ACCOUNTS)?,
+        zones: Lines::create(&aside.path, ZONES)?,
+        records: Lines::create(&aside.path, RECORDS)?,
+        expected: Lines::create(&aside.path, EXPECTED)?,
     };
     let mut written = Written::default();
+    let mut tell = |written: &Written| match on_progress(written) {
+        Writing::GoOn => Ok(()),
+        Writing::Stop => Err(WriteError::Stopped),
+    };
     for account in fleet.accounts() {
         write_account(&mut files.accounts.buffer, &account.entry);
         files.accounts.flush_full()?;
@@ -85,20 +97,22 @@ pub fn write(
             for record in &zone.records {
                 write_record(&mut files.records.buffer, id, record);
                 files.records.flush_full()?;
+                written.records += 1;
+                if written.records.is_multiple_of(RECORDS_PER_REPORT) {
+                    tell(&written)?;
+                }
             }
             files.expected(Asset::Zone { zone: id }, &zone.expected)?;
             written.planted.add(&zone.expected);
             written.zones += 1;
-            written.records += zone.records.len() as u64;
-            let is_told = written.zones.is_multiple_of(ZONES_PER_REPORT);
-            if is_told && on_progress(&written) == Writing::Stop {
-                return Err(WriteError::Stopped);
+            if written.zones.is_multiple_of(ZONES_PER_REPORT) {
+                tell(&written)?;
             }
         }
     }
     let Files { accounts, zones, records, expected } = files;
     [accounts, zones, records, expected].into_iter().try_for_each(Lines::finish)?;
-    aside.rename(folder)?;
+    aside.finish()?;
     Ok(written)
 }
 
@@ -140,6 +154,10 @@ enum Asset<'e> {
     Zone { zone: &'e str },
 }
 
+fn file_name(name: &str) -> String {
+    format!("{name}.jsonl.zst")
+}
+
 /// A compressed file of lines.
 struct Lines {
     path: PathBuf,
@@ -149,7 +167,7 @@ struct Lines {
 
 impl Lines {
     fn create(folder: &Path, name: &str) -> Result<Lines, WriteError> {
-        let path = folder.join(format!("{name}.jsonl.zst"));
+        let path = folder.join(file_name(name));
         let encoder = File::create(&path).and_then(|file| Encoder::new(file, ZSTD_LEVEL));
         match encoder {
             Ok(encoder) => Ok(Lines { path, buffer: Vec::with_capacity(BUFFER_BYTES), encoder }),
@@ -174,52 +192,70 @@ impl Lines {
     }
 }
 
-/// The folder beside the one that is wanted, which goes away unless it is renamed.
+/// Where the files grow; what is left of it when it is dropped goes away.
 struct Aside {
     path: PathBuf,
-    is_renamed: bool,
+    target: Target,
+}
+
+enum Target {
+    /// A folder that is new: the whole one takes this name.
+    New(PathBuf),
+    /// One that exists, and may be a link, a mount or the one that we are in: the files move in.
+    Empty(PathBuf),
 }
 
 impl Aside {
     fn of(folder: &Path) -> Result<Aside, WriteError> {
         let failed = |source| WriteError::Failed { path: folder.to_owned(), source };
-        match fs::read_dir(folder) {
+        let name = format!(".{}.partial", std::process::id());
+        // Without a `/` at the end.
+        let folder: &Path = &folder.components().collect::<PathBuf>();
+        let (path, target) = match fs::read_dir(folder) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
                     return Err(WriteError::NotEmpty(folder.to_owned()));
                 }
+                (folder.join(name), Target::Empty(folder.to_owned()))
             }
-            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-            Err(err) if err.kind() == io::ErrorKind::NotADirectory => {
+            // A link that leads nowhere is there all the same.
+            Err(err) if err.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
+                let mut beside = folder.as_os_str().to_owned();
+                beside.push(name);
+                (PathBuf::from(beside), Target::New(folder.to_owned()))
+            }
+            Err(err)
+                if matches!(err.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) =>
+            {
                 return Err(WriteError::NoFolder(folder.to_owned()));
             }
             Err(err) => return Err(failed(err)),
-        }
-        // The folder itself may be `..` or a link: where it is, not what it is called.
-        let full = std::path::absolute(folder).map_err(failed)?;
-        let name = full.file_name().ok_or_else(|| WriteError::NotEmpty(folder.to_owned()))?;
-        let mut aside = OsString::from(".");
-        aside.push(name);
-        aside.push(format!(".{}.partial", std::process::id()));
-        let path = full.with_file_name(aside);
+        };
         match fs::create_dir_all(&path) {
-            Ok(()) => Ok(Aside { path, is_renamed: false }),
+            Ok(()) => Ok(Aside { path, target }),
             Err(source) => Err(WriteError::Failed { path, source }),
         }
     }
 
-    fn rename(mut self, folder: &Path) -> Result<(), WriteError> {
-        let renamed = fs::rename(&self.path, folder);
-        self.is_renamed = renamed.is_ok();
-        renamed.map_err(|source| WriteError::Failed { path: folder.to_owned(), source })
+    fn finish(self) -> Result<(), WriteError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            |source| WriteError::Failed { path, source }
+        };
+        match &self.target {
+            Target::New(folder) => fs::rename(&self.path, folder).map_err(failed(folder)),
+            Target::Empty(folder) => NAMES.iter().try_for_each(|name| {
+                let file = file_name(name);
+                let target = folder.join(&file);
+                fs::rename(self.path.join(file), &target).map_err(failed(&target))
+            }),
+        }
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        if !self.is_renamed {
-            // Already an error on the way out, or a folder that nobody misses.
-            let _ = fs::remove_dir_all(&self.path);
-        }
+        // Already an error on the way out, or a folder that nobody misses.
+        let _ = fs::remove_dir_all(&self.path);
     }
 }

@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use super::insights::{severity, time};
 use super::{Database, DatabaseError};
+use crate::inventory::normalise;
 use crate::model::{Glob, Severity, UnixTime};
 
 /// Whether the review `r` of an insight, which may be missing, counts now.
@@ -152,8 +153,12 @@ pub async fn change(
     };
     let (word, until) = (word.map(Classification::name), until.map(SystemTime::from));
     let like = |globs: &[Glob]| globs.iter().map(Glob::like).collect::<Vec<_>>();
-    // As names of zones are kept.
-    let name = |glob: &Glob| Glob::new(glob.to_string().to_lowercase().trim_end_matches('.'));
+    // As names of zones are kept; what no single name fits is only written in small letters.
+    let name = |glob: &Glob| {
+        let text = glob.to_string();
+        let name = normalise::name(&text).ok().filter(|_| !text.contains(['*', '?', '\\']));
+        Glob::new(name.unwrap_or_else(|| text.to_lowercase().trim_end_matches('.').to_owned()))
+    };
     let (accounts, zones) = (like(&choice.accounts), like(&choice.zones));
     let zone_names = like(&choice.zones.iter().map(name).collect::<Vec<_>>());
     let subjects = like(&choice.subjects);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Private, count};
+use super::{Private, count, until};
 use crate::running::Running;
 use crate::source_copy::SourceCopy;
 
@@ -70,7 +70,7 @@ async fn a_backup_beside_a_run_is_one_moment_and_restores_on_another_machine() {
     place.import(&source.write());
     let (cluster, database) = place.join().await;
     let leader = Running::start(place.command(&["run"]));
-    while count(&database, "from scan_state where last_completed_at is not null").await == 0 {}
+    until(&database, "from scan_state where last_completed_at is not null", |n| 0 < n).await;
     place.done(&["backup", "moment"]);
     let refused = place.run(&["restore", "moment", "--yes"]);
     assert_eq!(refused.exit, 75, "{}", refused.stderr);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use scanflow_testing::workspace;
 
-use super::Private;
+use super::{Private, until};
 use crate::running::Running;
 
 #[tokio::test]
@@ -22,11 +22,10 @@ async fn a_server_that_is_killed_under_a_run_comes_back_and_the_run_goes_on() {
     let mut pids = Vec::new();
     for scans in [1, 3_000] {
         let (cluster, database) = place.join().await;
-        let scanned = "select count(*) from scan_state where last_completed_at is not null";
-        let client = database.client().await.expect("a connection");
-        while client.query_one(scanned, &[]).await.expect("a count").get::<_, i64>(0) < scans {}
+        let scanned = "from scan_state where last_completed_at is not null";
+        until(&database, scanned, |n| scans <= n).await;
         let pid = cluster.server_pid().expect("a server");
-        drop((client, database, cluster));
+        drop((database, cluster));
         let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
         assert!(status.expect("kill").success());
         run.says("starting it again").await;

@@ -10,6 +10,7 @@ use scanflow::store::postgres::cluster::Cluster;
 use tempfile::TempDir;
 
 use crate::process::{Ran, run, scanflow};
+use crate::running::WAIT_MAX;
 
 mod backup;
 mod killed;
@@ -68,6 +69,13 @@ impl Private {
 async fn count(database: &Database, sql: &str) -> i64 {
     let client = database.client().await.expect("a connection");
     client.query_one(&format!("select count(*) {sql}"), &[]).await.expect("a count").get(0)
+}
+
+/// Counts again and again, until there are as many as wanted.
+async fn until(database: &Database, sql: &str, is_it: impl Fn(i64) -> bool) {
+    let counting = async { while !is_it(count(database, sql).await) {} };
+    let counted = tokio::time::timeout(WAIT_MAX, counting).await;
+    counted.unwrap_or_else(|_| panic!("not yet as wanted: {sql}"));
 }
 
 async fn change(database: &Database, sql: &str) {

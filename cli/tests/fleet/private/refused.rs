@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use scanflow::store::postgres::Database;
 use scanflow_testing::workspace;
 
-use super::{Private, change, count};
+use super::{Private, change, count, until};
 use crate::process::run;
 use crate::running::Running;
 
@@ -101,21 +101,21 @@ async fn a_restore_that_is_killed_before_its_last_step_leaves_what_was_there() {
     let run = Running::start(place.command(&["run"]));
     let (cluster, database) = place.join().await;
     let leads = "from leases where clock_timestamp() < expires_at";
-    while count(&database, leads).await == 0 {}
+    until(&database, leads, |n| 0 < n).await;
     drop((database, cluster));
     run.kill().await;
     let socket = fs::read_to_string(place.path("state/postgres.socket")).expect("a path");
     let url = format!("host='{}' user=scanflow dbname=postgres", socket.trim_end());
     let database = Database::open(&url, 2).expect("a valid URL");
     let connected = "from pg_stat_activity where datname = 'scanflow'";
-    while count(&database, connected).await != 0 {}
+    until(&database, connected, |n| n == 0).await;
     let mut client = database.client().await.expect("a connection");
     // The last step waits for whoever holds the name of the database.
     let held = client.transaction().await.expect("a transaction");
     held.batch_execute("comment on database scanflow is 'held'").await.expect("a lock");
     let restore = Running::start(place.command(&["restore", "older", "--yes"]));
     let waiting = "from pg_stat_activity where query like '%rename%' and wait_event_type = 'Lock'";
-    while count(&database, waiting).await == 0 {}
+    until(&database, waiting, |n| 0 < n).await;
     restore.kill().await;
     // What it has asked for would be done after its death, whole.
     let end = format!("select pg_terminate_backend(pid, 60000) {waiting}");

@@ -5,7 +5,7 @@
 //! done one after the other, under a second lock. The system takes both locks from a process that
 //! is killed, so its server stays behind as an orphan, and the next one to come takes it over.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,10 @@ const REPLACED: &str = "scanflow_replaced";
 /// How long to wait for a server that was taken over while it recovers.
 const READY_TRIES_MAX: u32 = 6_000;
 const READY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often whoever waits for a start, a stop or a restore looks again, and when that is said.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+const LOCK_TRIES_SILENT: u32 = 100;
 
 /// The server belongs to one machine's fleet and shares its memory with the workers.
 const SETTINGS: [(&str, &str); 14] = [
@@ -116,9 +120,10 @@ impl Cluster {
         setup: Setup,
         company: Company,
     ) -> Result<Cluster, ClusterError> {
-        let state_dir = state_dir.to_owned();
+        let place = Place::of(state_dir)?;
+        let starting = place.lock().await?;
         let joining =
-            tokio::task::spawn_blocking(move || Member::join(&state_dir, &setup, company));
+            tokio::task::spawn_blocking(move || Member::join(place, starting, &setup, company));
         let member = joining.await.map_err(|err| ClusterError::Program {
             program: "the start of Postgres",
             reason: err.to_string(),
@@ -188,17 +193,52 @@ struct Member {
     has_left: Arc<AtomicBool>,
 }
 
-impl Member {
-    fn join(state_dir: &Path, setup: &Setup, company: Company) -> Result<Member, ClusterError> {
+/// A state folder that exists.
+#[derive(Debug)]
+struct Place {
+    state_dir: PathBuf,
+    is_new: bool,
+}
+
+impl Place {
+    fn of(state_dir: &Path) -> Result<Place, ClusterError> {
+        let failed = |source| ClusterError::StateDir { path: state_dir.to_owned(), source };
         let is_new = !state_dir.exists();
-        fs::create_dir_all(state_dir)
-            .map_err(|source| ClusterError::StateDir { path: state_dir.to_owned(), source })?;
-        let state_dir = state_dir
-            .canonicalize()
-            .map_err(|source| ClusterError::StateDir { path: state_dir.to_owned(), source })?;
-        let starting = lock_file(&state_dir, "postgres.lock")?;
+        fs::create_dir_all(state_dir).map_err(failed)?;
+        Ok(Place { state_dir: state_dir.canonicalize().map_err(failed)?, is_new })
+    }
+
+    /// Waits for whoever starts, stops or restores the server. Asks again and again, since nothing
+    /// could end a thread that waits for the lock.
+    async fn lock(&self) -> Result<File, ClusterError> {
+        let starting = lock_file(&self.state_dir, "postgres.lock")?;
+        for tries in 0u32.. {
+            match starting.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => {
+                    return Err(ClusterError::StateDir { path: self.state_dir.clone(), source });
+                }
+            }
+            if tries == LOCK_TRIES_SILENT {
+                let folder = self.state_dir.display();
+                tracing::warn!("waiting: another scanflow starts, stops or restores {folder}");
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Ok(starting)
+    }
+}
+
+impl Member {
+    fn join(
+        place: Place,
+        starting: File,
+        setup: &Setup,
+        company: Company,
+    ) -> Result<Member, ClusterError> {
+        let Place { state_dir, is_new } = place;
         let failed = |source| ClusterError::StateDir { path: state_dir.clone(), source };
-        starting.lock().map_err(failed)?;
 
         let users = lock_file(&state_dir, "postgres.users")?;
         let is_alone = users.try_lock().is_ok();

@@ -14,6 +14,8 @@ pub enum BackupError {
     File { path: PathBuf, source: io::Error },
     #[error("{path} exists: `--force` replaces it")]
     Exists { path: PathBuf },
+    #[error("{path} is a folder: name a file in it")]
+    Folder { path: PathBuf },
     #[error("another process writes {path}")]
     Busy { path: PathBuf },
     #[error("{path} is no backup of scanflow, or a damaged one: {reason}")]

@@ -29,6 +29,10 @@ pub struct Counts {
 }
 
 impl Counts {
+    pub fn is_empty(&self) -> bool {
+        *self == Counts::default()
+    }
+
     async fn of(client: &impl GenericClient) -> Result<Counts, tokio_postgres::Error> {
         let sql = "select (select count(*) from accounts where removed_at is null),
                           (select count(*) from zones where removed_at is null),

@@ -85,9 +85,15 @@ impl Restore {
              commit"
         );
         admin.batch_execute(&swap).await.map_err(|err| self.swap_failed(err))?;
-        admin.batch_execute(&format!("drop database {REPLACED} with (force)")).await?;
+        // It is restored: whatever fails from here on, the next start makes up for.
+        let dropped = admin.batch_execute(&format!("drop database {REPLACED} with (force)")).await;
         drop(admin);
-        self.cluster.stop()?;
+        if let Err(err) = dropped {
+            tracing::warn!("could not drop the replaced database yet: {err}");
+        }
+        if let Err(err) = self.cluster.stop() {
+            tracing::warn!("could not stop Postgres: {err}");
+        }
         Ok(counts)
     }
 

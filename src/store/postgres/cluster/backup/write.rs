@@ -30,6 +30,9 @@ impl Cluster {
         if !force && file.symlink_metadata().is_ok() {
             return Err(BackupError::Exists { path: file.to_owned() });
         }
+        if file.is_dir() {
+            return Err(BackupError::Folder { path: file.to_owned() });
+        }
         let database = Database::open(self.url(), 1)?;
         let mut client = database.client().await?;
         let table = client.query_one("select to_regclass('schema_migrations') is null", &[]);
