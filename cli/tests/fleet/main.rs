@@ -3,6 +3,7 @@
 #[path = "../commands/process.rs"]
 mod process;
 
+mod dice;
 mod killed;
 mod leader;
 mod repaired;
