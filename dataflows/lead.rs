@@ -1,7 +1,7 @@
 //! What the process does that leads: it takes the lease, reads the fleet, runs the graphs over it,
 //! and follows what changes meanwhile.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use scanflow::checks::{self, Checks};
@@ -23,6 +23,9 @@ use crate::{HOME, Job, JobError, Summary, run};
 const FOLLOW: Duration = Duration::from_secs(1);
 /// How often partitions are made and old change rows deleted.
 const TIDY: Duration = Duration::from_secs(6 * 3_600);
+/// How long a server that does not answer may hold up the end of a process: its lease runs out
+/// anyway.
+const RELEASE_MAX: Duration = Duration::from_secs(2);
 /// Partitions of the history that exist ahead of time.
 const HISTORY_MONTHS: i32 = 3;
 
@@ -79,6 +82,11 @@ pub struct Led {
 pub enum LeadError {
     #[error("another scanflow schedules this fleet: {holder}")]
     Held { holder: String },
+    #[error("stopped before the run began")]
+    Stopped {
+        /// Some: by the loss of the lease.
+        lost: Option<Lost>,
+    },
     #[error("the database failed before the run began")]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -95,7 +103,12 @@ pub async fn lead(
     lead: Lead,
 ) -> Result<Led, LeadError> {
     let database = &connections.control;
-    let lease = match Lease::take(database, clock, lead.lease_ttl).await? {
+    let stop = lead.stop.clone();
+    let taken = tokio::select! {
+        taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
+        () = stop.requested() => return Err(LeadError::Stopped { lost: None }),
+    };
+    let lease = match taken {
         Taken::Lease(lease) => lease,
         Taken::Held { holder } => return Err(LeadError::Held { holder }),
     };
@@ -104,8 +117,12 @@ pub async fn lead(
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
-    if let Err(err) = lease.release(database).await {
-        tracing::warn!(error = &err as &dyn std::error::Error, "could not release the lease");
+    match tokio::time::timeout(RELEASE_MAX, lease.release(database)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => {
+            tracing::warn!(error = &err as &dyn std::error::Error, "could not release the lease");
+        }
+        Err(_elapsed) => tracing::warn!("could not release the lease: the server stands still"),
     }
     let (summary, lost) = led?;
     let rows = PerLane { fast: sinks.fast.rows(), slow: sinks.slow.rows() };
@@ -121,19 +138,30 @@ async fn lead_under(
     lead: Lead,
 ) -> Result<(Summary, Option<Lost>), LeadError> {
     let database = &connections.control;
-    let keeping = AbortOnDropHandle::new({
+    let lost = Arc::new(OnceLock::new());
+    let _keeping = AbortOnDropHandle::new({
         let (lease, database, clock) = (lease.clone(), database.clone(), clock.clone());
-        let stop = lead.stop.clone();
+        let (stop, lost) = (lead.stop.clone(), Arc::clone(&lost));
         tokio::spawn(async move {
-            let lost = postgres::keep(lease, &database, &clock).await;
-            tracing::error!(?lost, "the lease is lost: stopping");
+            let reason = postgres::keep(lease, &database, &clock).await;
+            let _ = lost.set(reason); // the only one who sets it
+            tracing::error!(lost = ?reason, "the lease is lost: stopping");
             stop.request();
-            lost
         })
     });
-    tidy(database, clock).await?;
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
-    let mark = postgres::list(database, |listed| agenda.insert(&listed)).await?;
+    let now = clock.now();
+    let read = async {
+        tidy(database, clock).await?;
+        postgres::list(database, |listed| agenda.insert(&listed, now)).await
+    };
+    // A server that stands still answers nothing: then nothing but the stop ends this.
+    let mark = tokio::select! {
+        mark = read => mark?,
+        () = lead.stop.requested() => {
+            return Err(LeadError::Stopped { lost: lost.get().copied() });
+        }
+    };
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),
@@ -171,8 +199,7 @@ async fn lead_under(
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;
-    let lost = if keeping.is_finished() { keeping.await.ok() } else { None };
-    Ok((summary??, lost))
+    Ok((summary??, lost.get().copied()))
 }
 
 /// Makes the partitions of the months to come, and forgets changes that everybody has read.

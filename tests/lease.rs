@@ -30,6 +30,20 @@ async fn the_next_leader_waits_for_a_dead_one_and_counts_above_it() {
 }
 
 #[tokio::test]
+async fn a_dead_lease_that_runs_on_since_the_servers_clock_was_set_back_is_taken_over() {
+    let test = scanflow_testing::database().await;
+    let dead = lead(&test.database).await;
+    let client = test.database.client().await.expect("a connection");
+    let set_back = "update leases set expires_at = expires_at + interval '1 day'";
+    client.execute(set_back, &[]).await.expect("a later end");
+    let clock = Clock::system();
+    let before = clock.now();
+    let next = lead(&test.database).await;
+    assert!(3 * TTL <= clock.now().since(before), "it may live, with a longer ttl");
+    assert!(dead.sequence_start() < next.sequence_start());
+}
+
+#[tokio::test]
 async fn nobody_leads_beside_a_living_one_and_a_released_lease_is_free_at_once() {
     let test = scanflow_testing::database().await;
     let mut lease = lead(&test.database).await;

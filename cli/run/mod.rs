@@ -77,10 +77,14 @@ impl Run {
             led = leading => led,
             never = watching => match never {},
         };
-        let led = led.map_err(|err| match err {
-            LeadError::Held { .. } => Failure::new(Exit::TryAgain, err),
-            other => Failure::from(other),
-        })?;
+        let led = match led {
+            Ok(led) => led,
+            Err(LeadError::Stopped { lost: None }) => return Ok(Exit::Done),
+            Err(err @ (LeadError::Held { .. } | LeadError::Stopped { .. })) => {
+                return Err(Failure::new(Exit::TryAgain, err));
+            }
+            Err(err) => return Err(err.into()),
+        };
         context.note(&summary(&led, clock.now().since(started)));
         Ok(if led.lost.is_some() { Exit::TryAgain } else { Exit::Done })
     }

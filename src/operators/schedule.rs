@@ -90,7 +90,7 @@ pub fn schedule<'s>(
             };
             let now = clock.now();
             let mut dispatcher = source.dispatcher.borrow_mut();
-            source.feed.deliver(&mut dispatcher);
+            source.feed.deliver(&mut dispatcher, now);
             for acks in &mut acks {
                 acks.for_each(|_, tickets| {
                     tickets.drain(..).for_each(|ticket| dispatcher.release(&ticket, now));

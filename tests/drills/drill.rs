@@ -22,6 +22,8 @@ use crate::undisturbed;
 
 /// Between two questions: asking in a tight loop would take a core away from what is asked about.
 const POLL: Duration = Duration::from_millis(20);
+/// So often the inventory changes at least: what was broken is repaired.
+const ROUNDS_MIN: usize = 2;
 /// The part of a sequence that counts, below the token.
 const COUNTED: i64 = (1 << 40) - 1;
 
@@ -97,8 +99,13 @@ impl Drill {
 
     /// Starts a run and waits until it leads.
     pub(crate) async fn lead(&self) -> Running {
+        self.lead_by(self.command()).await
+    }
+
+    /// As [`Drill::lead`], by a command that was told more.
+    pub(crate) async fn lead_by(&self, command: Command) -> Running {
         let token = self.token().await;
-        let run = Running::start(self.command());
+        let run = Running::start(command);
         self.until(&format!("select exists (select from leases where {token} < token)")).await;
         run
     }
@@ -116,7 +123,7 @@ impl Drill {
         self.newest().await;
     }
 
-    async fn newest(&self) -> i64 {
+    pub(crate) async fn newest(&self) -> i64 {
         let newest = self.ask("select coalesce(max(sequence), 0) from scan_state").await;
         self.scans.borrow_mut().insert(newest >> 40, newest & COUNTED);
         newest
@@ -132,9 +139,8 @@ impl Drill {
         let is_over = Cell::new(false);
         let changing = async {
             self.covered().await;
-            while !is_over.get() {
-                self.rounds.set(self.rounds.get() + 1);
-                self.import().await;
+            while !is_over.get() || self.rounds.get() < ROUNDS_MIN {
+                self.next_round().await;
                 self.covered().await;
             }
         };
@@ -144,6 +150,15 @@ impl Drill {
             left
         };
         tokio::join!(disturbing, changing).0
+    }
+
+    pub(crate) async fn next_round(&self) {
+        self.rounds.set(self.rounds.get() + 1);
+        self.import().await;
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Waits until every asset was scanned since the last import.
@@ -188,7 +203,8 @@ impl Drill {
         answered.unwrap_or_else(|_| panic!("no answer: {question}"))
     }
 
-    async fn answer<T: FromSqlOwned>(&self, question: &str) -> Result<T, DatabaseError> {
+    /// What the server says now.
+    pub(crate) async fn answer<T: FromSqlOwned>(&self, question: &str) -> Result<T, DatabaseError> {
         let client = self.place.test.database.client().await?;
         Ok(client.query_one(question, &[]).await?.get(0))
     }
@@ -205,12 +221,17 @@ impl Drill {
         answered.unwrap_or_else(|_| panic!("not yet: {question}"));
     }
 
-    /// Ends the last run and compares what is left with what an undisturbed one left.
+    /// Ends the last run and compares.
     pub(crate) async fn end(self, run: Running) {
         self.newest().await;
         run.signal("TERM");
         let ended = run.end().await;
         drained(&ended);
+        self.compare().await;
+    }
+
+    /// Holds what is left against what is left without any disturbance.
+    pub(crate) async fn compare(self) {
         let exported = self.place.run(&["export"]);
         assert_eq!(exported.exit, 0, "{}", exported.stderr);
         let parked: i64 = self.ask("select count(*) from dead_letters").await;
@@ -220,7 +241,7 @@ impl Drill {
         let cpu_seconds = own_cpu_seconds() - cpu_began;
         let rounds = self.rounds.get();
         let undisturbed = undisturbed::export(rounds).await;
-        figures::show(Figures {
+        figures::show(&Figures {
             drill: self.name,
             disturbances: self.disturbances.get(),
             rounds,

@@ -17,12 +17,21 @@ mod running;
 #[expect(dead_code, reason = "other tests edit single lines of a source")]
 mod source_copy;
 
+#[path = "../../cli/tests/fleet/world.rs"]
+#[expect(dead_code, reason = "other tests look at single insights")]
+mod world;
+
 mod changes;
 mod drill;
 mod figures;
 mod processes;
+mod small_disk;
 mod undisturbed;
 
 mod backends_killed;
+mod clock_set_back;
+mod disk_full;
 mod killed;
 mod postgres_stopped;
+mod terminated;
+mod two_runs;

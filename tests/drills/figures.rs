@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// As many as there are: after the last one all are shown together.
-const DRILLS: usize = 3;
+const DRILLS: usize = 8;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
@@ -72,12 +72,22 @@ impl fmt::Display for Figures {
 }
 
 /// Shows the figures, and holds them against what has to be.
-pub(crate) fn show(figures: Figures) {
+pub(crate) fn show(figures: &Figures) {
+    println!("{HEAD}");
+    line(figures.to_string());
+    assert_eq!(figures.difference, Difference::default(), "{}", figures.drill);
+}
+
+/// Says why there are none.
+pub(crate) fn skipped(drill: &str, reason: &str) {
+    line(format!("{drill:<28}  SKIPPED: {reason}"));
+}
+
+fn line(line: String) {
     static SHOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    println!("{HEAD}\n{figures}");
-    shown.push(figures.to_string());
-    assert_eq!(figures.difference, Difference::default(), "{}", figures.drill);
+    println!("{line}");
+    shown.push(line);
     if shown.len() == DRILLS {
         println!("\n{HEAD}\n{}", shown.join("\n"));
     }

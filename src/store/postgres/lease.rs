@@ -11,12 +11,18 @@ use crate::model::UnixTime;
 
 const NAME: &str = "scheduler";
 
-/// No row comes back while somebody else leads. Who takes over gets the next token.
+/// For so many times its own ttl a process watches a lease that is not renewed, before it takes one
+/// that is said to run on. A server's clock that was set back by a day would make it run on so long.
+const STANDS_STILL: u32 = 3;
+
+/// No row comes back while somebody else leads, unless his lease is the one that stood still. Who
+/// takes over gets the next token.
 const TAKE: &str = "insert into leases as l (name, holder, token, expires_at)
     values ($1, $2, 1, clock_timestamp() + $3::bigint * interval '1 microsecond')
     on conflict (name) do update set holder = excluded.holder,
         token = l.token + (l.holder <> excluded.holder)::int, expires_at = excluded.expires_at
     where l.holder = excluded.holder or l.expires_at < clock_timestamp()
+        or l.expires_at::text = $4
     returning token";
 
 const OTHER: &str = "select holder, expires_at::text,
@@ -47,7 +53,8 @@ pub enum Taken {
 }
 
 impl Lease {
-    /// Takes the lease; waits for one whose holder died to run out, which takes at most `ttl`.
+    /// Takes the lease; waits for one whose holder died to run out, which takes at most `ttl`, or
+    /// three times as long if the server's clock was set back meanwhile.
     pub async fn take(
         database: &Database,
         clock: &Clock,
@@ -56,17 +63,20 @@ impl Lease {
         let client = database.client().await?;
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let holder = format!("{}:{}:{}", host.trim(), std::process::id(), Uuid::new_v4());
-        let mut seen: Option<(String, String)> = None;
+        let mut seen: Option<((String, String), UnixTime)> = None;
         loop {
-            if let Some(lease) = take(&client, clock, &holder, ttl).await? {
+            let dead = seen.as_ref().filter(|(_, at)| ttl * STANDS_STILL <= clock.now().since(*at));
+            let dead = dead.map(|((_, expires_at), _)| expires_at.as_str());
+            if let Some(lease) = take(&client, clock, &holder, ttl, dead).await? {
                 return Ok(Taken::Lease(lease));
             }
             let Some(row) = client.query_opt(OTHER, &[&NAME]).await? else { continue };
             let now: (String, String) = (row.get(0), row.get(1));
-            if seen.as_ref().is_some_and(|seen| *seen != now) {
-                return Ok(Taken::Held { holder: now.0 });
+            match &seen {
+                Some((seen, _)) if *seen != now => return Ok(Taken::Held { holder: now.0 }),
+                Some(_) => {}
+                None => seen = Some((now, clock.now())),
             }
-            seen = Some(now);
             let left = Duration::from_micros(row.get::<_, i64>(2).unsigned_abs());
             let pause = left.clamp(Duration::from_millis(10), ttl / 10);
             tokio::time::sleep(pause).await;
@@ -95,7 +105,7 @@ impl Lease {
         clock: &Clock,
     ) -> Result<bool, DatabaseError> {
         let client = database.client().await?;
-        let renewed = take(&client, clock, &self.holder, self.ttl).await?;
+        let renewed = take(&client, clock, &self.holder, self.ttl, None).await?;
         Ok(match renewed {
             Some(lease) if lease.token == self.token => {
                 self.valid_until = lease.valid_until;
@@ -118,10 +128,11 @@ async fn take(
     clock: &Clock,
     holder: &str,
     ttl: Duration,
+    dead: Option<&str>,
 ) -> Result<Option<Lease>, DatabaseError> {
     let valid_until = clock.now() + ttl;
     let ttl_us = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
-    let row = client.query_opt(TAKE, &[&NAME, &holder, &ttl_us]).await?;
+    let row = client.query_opt(TAKE, &[&NAME, &holder, &ttl_us, &dead]).await?;
     Ok(row.map(|row| Lease {
         holder: holder.to_owned(),
         token: row.get::<_, i64>(0).unsigned_abs(),

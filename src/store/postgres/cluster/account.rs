@@ -53,7 +53,8 @@ impl ServerUser {
         metadata.uid() == self.uid
     }
 
-    pub(super) fn is_other(&self) -> bool {
+    /// Whether this process is root, which becomes him.
+    pub fn is_other(&self) -> bool {
         self.is_other
     }
 
