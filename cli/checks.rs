@@ -77,18 +77,7 @@ impl Checks {
 
 /// The check with this id; the error names those that look like it.
 pub(crate) fn find(id: &str) -> Result<&'static dyn Check, Failure> {
-    let found = checks::ALL.iter().find(|check| check.about().id.as_str() == id);
-    found.copied().ok_or_else(|| {
-        let ids = checks::ALL.iter().map(|check| check.about().id.as_str());
-        let group = |id: &str| id.split('.').next().map(str::to_owned);
-        let near: Vec<&str> = ids.filter(|known| group(known) == group(id)).collect();
-        let near = if near.is_empty() {
-            "see `scanflow checks list`".to_owned()
-        } else {
-            format!("there is {}", near.join(", "))
-        };
-        Failure::usage(format!("no check has the id `{}`: {near}", cell::shown(id)))
-    })
+    checks::find(id).map_err(|unknown| Failure::usage(unknown.to_string()))
 }
 
 fn json(check: &dyn Check) -> serde_json::Value {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{ArgAction, Args, ValueEnum};
 use scanflow::config::{Config, Flag, LogFormat, LogLevel, Sources};
+use scanflow::stop;
 use scanflow::store::postgres::cluster::Cluster;
 use scanflow::store::postgres::url::refuse_password_in_argv;
 use tokio::signal::unix::{SignalKind, signal};
@@ -165,11 +166,13 @@ impl Context {
         runtime.block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut hangup = stop::hangup()?;
             let stopped = |exit| Err(Failure::new(exit, anyhow!("stopped by a signal")));
             tokio::select! {
                 result = work => result,
                 _ = terminate.recv() => stopped(Exit::Terminated),
                 _ = interrupt.recv() => stopped(Exit::Interrupted),
+                Some(()) = async { hangup.as_mut()?.recv().await } => stopped(Exit::HungUp),
             }
         })
     }

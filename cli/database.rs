@@ -1,8 +1,9 @@
 //! The way to the database: the one that is named, else a private one in the state directory, which
 //! lives as long as the context.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use scanflow::clock::Clock;
@@ -55,15 +56,23 @@ impl Context {
     /// As [`Context::database`], for commands that only read: an empty database tells them nothing,
     /// so none is made.
     pub(crate) async fn existing_database(&self) -> Result<Database, Failure> {
-        if self.url()?.is_none() && self.private_major()?.is_none() {
-            let state_dir = self.state_dir.display();
-            let missing = anyhow!(
-                "there is no database in {state_dir}: `scanflow import` makes one; another one is \
-                 named by --state-dir or --database-url"
-            );
-            return Err(Failure::new(Exit::Unavailable, missing));
+        if self.url()?.is_none() {
+            self.refuse_no_private()?;
         }
         self.database().await
+    }
+
+    /// Fails if there is no private database.
+    pub(crate) fn refuse_no_private(&self) -> Result<(), Failure> {
+        if self.private_major()?.is_some() {
+            return Ok(());
+        }
+        let state_dir = self.state_dir.display();
+        let missing = anyhow!(
+            "there is no database in {state_dir}: `scanflow import` makes one; another one is \
+             named by --state-dir or --database-url"
+        );
+        Err(Failure::new(Exit::Unavailable, missing))
     }
 
     /// As [`Context::database`], with any schema or none.
@@ -84,6 +93,30 @@ impl Context {
         let control = most.saturating_sub(fast + slow).max(1);
         let lane = PerLane { fast: Database::at(&url, fast)?, slow: Database::at(&url, slow)? };
         Ok(Connections { lane, control: Database::at(&url, control)? })
+    }
+
+    /// The same database with one more connection, for those who watch: neither they nor the job
+    /// wait for each other.
+    pub(crate) async fn watching(&self) -> Result<Database, Failure> {
+        Ok(Database::at(&self.server().await?, 1)?)
+    }
+
+    /// For commands that only the private database needs; for one that is named, `instead` says
+    /// what to do.
+    pub(crate) fn private_state_dir(&self, instead: &str) -> Result<&Path, Failure> {
+        if self.url()?.is_some() {
+            let message = format!("the database is named, so it is not a private one: {instead}");
+            return Err(Failure::usage(message));
+        }
+        Ok(&self.state_dir)
+    }
+
+    /// Starts the private server again when it dies, for ever.
+    pub(crate) async fn watch_server(&self) -> Infallible {
+        match self.cluster.get() {
+            Some(cluster) => cluster.watch().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Looks at the database without starting or making anything.

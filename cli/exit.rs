@@ -1,10 +1,11 @@
 //! What the process says with its exit code, so that a supervisor can tell "try again" from "never".
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use scanflow::config::ConfigError;
 use scanflow::store::postgres::DatabaseError;
-use scanflow::store::postgres::cluster::ClusterError;
+use scanflow::store::postgres::cluster::{BackupError, ClusterError};
 use scanflow::store::postgres::migrate::MigrateError;
 use scanflow::store::postgres::url::UrlError;
 
@@ -21,6 +22,7 @@ Exit codes:
   75   try again later, such as when another process leads
   78   wrong configuration: names the file, the line and the key
   101  internal error
+  129  left at once by SIGHUP; `run` goes on
   130  or 143: left at once by SIGINT or SIGTERM; `run` drains at the first and ends with 0";
 
 /// A code of the table above.
@@ -35,6 +37,7 @@ pub(crate) enum Exit {
     Unavailable = 69,
     TryAgain = 75,
     Config = 78,
+    HungUp = 129,
     Interrupted = 130,
     Terminated = 143,
 }
@@ -99,8 +102,24 @@ fn exit_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
             ClusterError::Migrate(err) => exit_of(err),
             err if err.is_missing_dependency() => Some(Exit::Unavailable),
             ClusterError::Program { .. } => Some(Exit::Unavailable),
+            ClusterError::InUse { .. } => Some(Exit::TryAgain),
             // The state directory, or who uses it, is not as it has to be.
             _ => Some(Exit::Config),
+        };
+    }
+    if let Some(err) = cause.downcast_ref() {
+        return match err {
+            BackupError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
+                Some(Exit::Usage)
+            }
+            BackupError::File { .. } => None,
+            BackupError::Exists { .. } => Some(Exit::Usage),
+            BackupError::Busy { .. } => Some(Exit::TryAgain),
+            BackupError::NotABackup { .. } => Some(Exit::BadInput),
+            BackupError::Newer { .. } | BackupError::Empty => Some(Exit::Unavailable),
+            BackupError::Cluster(err) => exit_of(err),
+            BackupError::Database(err) => exit_of(err),
+            BackupError::Migrate(err) => exit_of(err),
         };
     }
     cause.is::<ConfigError>().then_some(Exit::Config)

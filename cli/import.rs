@@ -79,7 +79,7 @@ impl Import {
             let mut on_event = |event| progress.take(event);
             inventory::import(&database, &options, &mut on_event).await.map_err(failure)
         });
-        progress.bar.finish_and_clear();
+        progress.finish();
         let report = report?;
         let mut out = Stdout::lock();
         writeln!(out, "{}", summary(&report, clock.now().since(began)))?;
@@ -103,7 +103,7 @@ fn failure(err: ImportError) -> Failure {
     }
 }
 
-fn summary(report: &Report, took: Duration) -> String {
+pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let seconds = took.as_secs_f64().max(0.001);
     format!(
         "{} accounts, {} zones, {} records of {} sources: {} changed, {} unchanged, {} removed; \
@@ -121,7 +121,7 @@ fn summary(report: &Report, took: Duration) -> String {
 }
 
 /// Says what happens: problems as lines on stderr, and how far the import is on a terminal.
-struct Progress<'c> {
+pub(crate) struct Progress<'c> {
     context: &'c Context,
     bar: ProgressBar,
     clock: &'c Clock,
@@ -135,7 +135,7 @@ struct Progress<'c> {
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
 impl<'c> Progress<'c> {
-    fn new(context: &'c Context, clock: &'c Clock) -> Progress<'c> {
+    pub(crate) fn new(context: &'c Context, clock: &'c Clock) -> Progress<'c> {
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner())
         } else {
@@ -145,7 +145,7 @@ impl<'c> Progress<'c> {
         Progress { context, bar, clock, drawn, lines: 0, zones: 0, records: 0, is_prune_refused }
     }
 
-    fn take(&mut self, event: Event) {
+    pub(crate) fn take(&mut self, event: Event) {
         match event {
             Event::Problem(problem) => self.say(&problem.to_string()),
             Event::Skipped(note) => {
@@ -168,6 +168,10 @@ impl<'c> Progress<'c> {
         }
     }
 
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
     /// Problems are shown also with `-q`: they are what the exit code is about.
     fn say(&self, line: &str) {
         self.bar.suspend(|| match self.context.config.log.format {
@@ -186,9 +190,10 @@ impl<'c> Progress<'c> {
         }
         self.drawn = now;
         let Progress { lines, zones, records, .. } = self;
-        self.bar.set_message(format!(
-            "{source}: {lines} lines read; {zones} zones and {records} records stored"
-        ));
+        // What is generated is not read.
+        let read = if *lines > 0 { format!("{lines} lines read; ") } else { String::new() };
+        let stored = format!("{source}: {read}{zones} zones and {records} records stored");
+        self.bar.set_message(stored);
         self.bar.tick();
     }
 }

@@ -2,8 +2,10 @@
 
 use std::io::Write;
 
+use scanflow::config::Config;
 use scanflow::model::Severity;
 use scanflow::schedule::Rate;
+use scanflow::store::postgres::reviews::Classification;
 use scanflow::store::postgres::status::{self, Freshness, Leader};
 use serde_json::{Value, json};
 
@@ -34,7 +36,7 @@ impl Status {
             let status = status::status(&database, &cadences, &lanes).await?;
             let mut out = Stdout::lock();
             match self.output {
-                Output::Json => writeln!(out, "{}", json(context, &status))?,
+                Output::Json => writeln!(out, "{}", json(&context.config, &status))?,
                 Output::Table => print(&mut out, context, &status)?,
             }
             out.flush()?;
@@ -44,8 +46,8 @@ impl Status {
 }
 
 /// Scans a second that `run` aims at; None: as fast as credits allow.
-fn target_per_second(context: &Context, status: &status::Status) -> Option<f64> {
-    let schedule = &context.config.schedule;
+fn target_per_second(config: &Config, status: &status::Status) -> Option<f64> {
+    let schedule = &config.schedule;
     match schedule.rate {
         Rate::Auto => Some(schedule.buffer * status.nominal_per_second().max(1.0)),
         Rate::Max => None,
@@ -58,7 +60,22 @@ fn open(status: &status::Status, severity: Severity) -> i64 {
     of.map(|(_, count)| count).sum()
 }
 
-fn json(context: &Context, status: &status::Status) -> Value {
+/// Open ones that nobody has reviewed.
+fn unreviewed(status: &status::Status, severity: Severity) -> i64 {
+    let of = status.reviewed.iter().filter(|(of, ..)| *of == severity);
+    open(status, severity) - of.map(|(.., count)| count).sum::<i64>()
+}
+
+/// Of each classification, those that are open.
+fn classified(status: &status::Status) -> impl Iterator<Item = (Classification, i64)> {
+    Classification::ALL.into_iter().map(|kind| {
+        let of = status.reviewed.iter().filter(|(_, of, _)| *of == kind);
+        (kind, of.map(|(.., count)| count).sum())
+    })
+}
+
+/// What `--output json` prints.
+pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
     let plan = |plan: &Freshness| {
         json!({
             "plan": plan.plan,
@@ -77,16 +94,22 @@ fn json(context: &Context, status: &status::Status) -> Value {
             "live": lease.is_live,
         })
     };
-    let open = Severity::ALL.map(|severity| (severity.name(), open(status, severity).into()));
+    let by_severity = |count: fn(&status::Status, Severity) -> i64| {
+        let counts = Severity::ALL.map(|of| (of.name().to_owned(), count(status, of).into()));
+        Value::Object(counts.into_iter().collect())
+    };
+    let reviewed = classified(status).map(|(kind, count)| (kind.name().to_owned(), count.into()));
     json!({
         "v": 1,
         "at": cell::rfc3339(status.at),
         "plans": status.plans.iter().map(plan).collect::<Vec<_>>(),
-        "insights_open": Value::Object(open.map(|(name, count)| (name.to_owned(), count)).into_iter().collect()),
+        "insights_open": by_severity(open),
+        "insights_unreviewed": by_severity(unreviewed),
+        "insights_reviewed": Value::Object(reviewed.collect()),
         "lanes": { "fast": status.lanes.fast, "slow": status.lanes.slow },
         "rates": {
             "nominal_per_second": status.nominal_per_second(),
-            "target_per_second": target_per_second(context, status),
+            "target_per_second": target_per_second(config, status),
         },
         "last_completed_at": status.last_completed_at.map(cell::rfc3339),
         "leases": status.leases.iter().map(lease).collect::<Vec<_>>(),
@@ -112,11 +135,18 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
         false => writeln!(out, "{}\n", table.trim_fmt())?,
     }
 
-    let open = Severity::ALL.iter().rev().map(|of| format!("{} {of}", open(status, *of)));
+    let open = Severity::ALL.iter().rev().map(|of| format!("{} {of}", unreviewed(status, *of)));
     writeln!(out, "open insights   {}", open.collect::<Vec<_>>().join(", "))?;
+    let reviewed = classified(status).filter(|(_, count)| *count != 0);
+    let reviewed =
+        reviewed.map(|(kind, count)| format!("{count} {}", kind.name().replace('_', " ")));
+    let reviewed: Vec<String> = reviewed.collect();
+    if !reviewed.is_empty() {
+        writeln!(out, "open, reviewed  {}", reviewed.join(", "))?;
+    }
     let (fast, slow) = (status.lanes.fast, status.lanes.slow);
     writeln!(out, "lanes           {fast} fast, {slow} slow, as predicted")?;
-    let target = target_per_second(context, status).map_or_else(
+    let target = target_per_second(&context.config, status).map_or_else(
         || "as fast as credits allow".to_owned(),
         |rate| format!("{rate:.2} aimed at"),
     );

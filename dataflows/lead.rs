@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use scanflow::checks::{self, Checks};
+use scanflow::checks::{self, Checks, Policy};
 use scanflow::clock::Clock;
 use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
@@ -14,10 +14,11 @@ use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{Postgres, Rows};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
+use scanflow::telemetry::Telemetry;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{HOME, Job, JobError, Summary, run};
+use crate::{HOME, Job, JobError, Shape, Summary, run};
 
 /// How often changes of the fleet are read.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -43,6 +44,7 @@ pub struct Connections {
 pub struct Lead {
     pub config: JobConfig,
     pub checks: Checks,
+    pub policy: Arc<Policy>,
     pub cadences: Cadences,
     pub rate: Rate,
     pub buffer: f64,
@@ -50,6 +52,9 @@ pub struct Lead {
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
+    /// Filled when the dataflows are built.
+    pub shape: Arc<OnceLock<Shape>>,
+    pub telemetry: Telemetry,
 }
 
 impl Lead {
@@ -58,6 +63,7 @@ impl Lead {
         Lead {
             config: config.job(),
             checks: checks::ALL,
+            policy: Arc::new(config.checks.clone()),
             cadences: config.cadences(),
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
@@ -65,6 +71,8 @@ impl Lead {
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
+            shape: Arc::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -113,7 +121,8 @@ pub async fn lead(
         Taken::Held { holder } => return Err(LeadError::Held { holder }),
     };
     let sinks = PerLane::from_fn(|lane| {
-        Arc::new(Postgres::new(connections.lane[lane].clone(), clock.clone()))
+        let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
+        Arc::new(sink.measured_by(lead.telemetry.sink()))
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
@@ -193,9 +202,12 @@ async fn lead_under(
         stores: PerLane::from_fn(|lane| Arc::new(connections.lane[lane].clone()) as Arc<_>),
         sinks: PerLane::from_fn(|lane| Arc::clone(&sinks[lane]) as Arc<dyn Sink>),
         checks: lead.checks,
+        policy: lead.policy,
         dispatcher: Arc::new(Mutex::new(Some(dispatcher))),
         feed: lead.feed,
         stop: lead.stop,
+        shape: lead.shape,
+        telemetry: lead.telemetry,
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;

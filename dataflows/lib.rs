@@ -1,12 +1,12 @@
 //! The graphs, one a file, and the job that runs them together.
 //!
 //! To add a dataflow: write `dataflows/<name>.rs` with its picture on top and one function that
-//! takes a scope; add its `mod` line and install it in `build`, on every worker.
+//! takes a scope; add its `mod` line and add it to `install`, on every worker.
 
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use scanflow::checks::Checks;
+use scanflow::checks::{Checks, Policy};
 use scanflow::clock::Clock;
 use scanflow::config::{Impossible, JobConfig};
 use scanflow::model::PerLane;
@@ -15,6 +15,7 @@ use scanflow::schedule::{Dispatcher, Stats};
 use scanflow::sinks::Sink;
 use scanflow::stop::Stop;
 use scanflow::store::SnapshotStore;
+use scanflow::telemetry::Telemetry;
 use scanflow::worker::{self, Installed, WorkerError};
 use timely::worker::Worker;
 use tokio::runtime::Handle;
@@ -22,8 +23,10 @@ use tokio::runtime::Handle;
 mod control;
 mod lead;
 mod scan;
+pub mod shape;
 
 pub use lead::{Connections, Lead, LeadError, Led, lead};
+pub use shape::Shape;
 
 /// The worker that schedules.
 pub const HOME: usize = 0;
@@ -37,11 +40,15 @@ pub struct Job {
     pub stores: PerLane<Arc<dyn SnapshotStore>>,
     pub sinks: PerLane<Arc<dyn Sink>>,
     pub checks: Checks,
+    pub policy: Arc<Policy>,
     /// Taken by the worker that schedules.
     pub dispatcher: Arc<Mutex<Option<Dispatcher>>>,
     /// News for the source, and how it gets on.
     pub feed: Feed,
     pub stop: Stop,
+    /// Filled when the dataflows are built, by the worker that schedules.
+    pub shape: Arc<OnceLock<Shape>>,
+    pub telemetry: Telemetry,
 }
 
 /// What is left when a job has ended.
@@ -72,6 +79,10 @@ pub fn run(
     job: Job,
 ) -> Result<Summary, JobError> {
     job.config.check()?;
+    job.telemetry.follow({
+        let feed = job.feed.clone();
+        move || feed.progress()
+    });
     let grace = job.config.shutdown_grace;
     let (runtime, job_clock) = (runtime.clone(), clock.clone());
     let build = move |worker: &mut Worker| build(worker, &runtime, &job_clock, &job);
@@ -86,8 +97,23 @@ pub fn run(
     summaries.into_iter().flatten().next().ok_or(JobError::NoScheduler)
 }
 
-/// Every worker builds the same dataflows in the same order: timely matches them by that.
+/// Builds the dataflows; the worker that schedules notes what was built.
 fn build(
+    worker: &mut Worker,
+    runtime: &Handle,
+    clock: &Clock,
+    job: &Job,
+) -> (Installed, Option<Rc<Source>>) {
+    if worker.index() != HOME {
+        return install(worker, runtime, clock, job);
+    }
+    let (built, shape) = shape::recorded(worker, |worker| install(worker, runtime, clock, job));
+    let _ = job.shape.set(shape); // a job runs once
+    built
+}
+
+/// Every worker builds the same dataflows in the same order: timely matches them by that.
+fn install(
     worker: &mut Worker,
     runtime: &Handle,
     clock: &Clock,
@@ -95,9 +121,11 @@ fn build(
 ) -> (Installed, Option<Rc<Source>>) {
     let source = (worker.index() == HOME).then(|| {
         let dispatcher = job.dispatcher.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Source::new(dispatcher.expect("a job runs once"), job.feed.clone())
+        let meter = job.telemetry.source();
+        Source::new(dispatcher.expect("a job runs once"), job.feed.clone(), meter)
     });
-    let control = Rc::new(Control::default());
+    let pulse = job.telemetry.pulse().of(worker.index(), clock.now());
+    let control = Rc::new(Control::new(pulse));
     worker.dataflow_named("control", |scope| {
         control::control(scope, job, clock, control.clone(), source.clone());
     });

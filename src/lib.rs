@@ -5,7 +5,8 @@
 //! 1. [`model`]: what flows. [`clock`], [`panics`], [`stop`]: the time, the fate of a panic, the
 //!    wish to end; each the only place of its kind.
 //! 2. [`checks`], [`lanes`], [`schedule`], [`inventory`]: what is decided, and how input is read.
-//!    Pure: no I/O, no clock, no timely.
+//!    Pure: no I/O, no clock, no timely. So is [`generate`], which makes fleets of what [`inventory`]
+//!    describes, and knows no check. [`telemetry`]: what is measured.
 //! 3. [`store`], [`sinks`]: where snapshots come from and outcomes go. The only places with I/O.
 //! 4. [`sources`]: what reads input from outside and stores it.
 //! 5. [`operators`]: timely; each a verb, one file.
@@ -14,6 +15,7 @@
 pub mod checks;
 pub mod clock;
 pub mod config;
+pub mod generate;
 pub mod inventory;
 pub mod lanes;
 pub mod model;
@@ -24,4 +26,5 @@ pub mod sinks;
 pub mod sources;
 pub mod stop;
 pub mod store;
+pub mod telemetry;
 pub mod worker;

@@ -9,9 +9,13 @@ use scanflow::store::postgres::migrate::migrate;
 use uuid::Uuid;
 
 pub use expected::{Expected, Subject, assert_same, json_lines, json_text};
+pub use http::request;
+pub use metrics::Metrics;
 pub use server::ThrowAwayServer;
 
 mod expected;
+mod http;
+mod metrics;
 mod server;
 
 /// An empty, migrated database that no other test uses.

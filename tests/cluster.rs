@@ -156,6 +156,37 @@ async fn a_killed_server_is_started_again() {
 }
 
 #[tokio::test]
+async fn a_killed_server_comes_back_once_for_all_who_watch_it() {
+    let (_folder, state_dir) = state_dir();
+    let (first, second) = (start(&state_dir).await, start(&state_dir).await);
+    let pid = first.server_pid().expect("a server");
+    kill(pid);
+    let back = async {
+        for cluster in [&first, &second] {
+            let database = Database::open(cluster.url(), 1).expect("a valid URL");
+            while check_version(&database).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::select! {
+        never = async { tokio::join!(first.watch(), second.watch()) } => match never.0 {},
+        () = back => {}
+    }
+    let again = first.server_pid().expect("a server");
+    assert_ne!(again, pid);
+    assert!(is_alive(again));
+    let log = fs::read_to_string(state_dir.join("postgres.log")).expect("a log");
+    let starts = log.matches("database system is ready to accept connections").count();
+    assert_eq!(starts, 2, "{log}");
+    // Who joins later finds it in the same place, and the last one stops it.
+    let third = start(&state_dir).await;
+    assert_eq!((third.server_pid(), third.url()), (Some(again), first.url()));
+    drop((first, second, third));
+    assert!(!is_alive(again));
+}
+
+#[tokio::test]
 async fn a_lost_socket_is_made_again_unless_others_use_the_server() {
     let (_folder, state_dir) = state_dir();
     let other = other_process(&state_dir);

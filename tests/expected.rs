@@ -116,6 +116,7 @@ impl Fleet {
                 config_version: ConfigVersion(1),
                 external_id: text(&line, "id"),
                 name: text(&line, "name"),
+                plan: text(&line, "plan"),
                 tags: Vec::new(),
                 settings: None,
                 members: None,

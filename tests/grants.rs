@@ -44,8 +44,15 @@ const WORK: &[&str] = &[
          array[gen_random_uuid()], '{0}', '{0}', '{1}', '{2}', '{1}', '{example.org}', '{2}',
          array['{}'])",
     "select opened from flush_outcomes(now(), '{2}', '{1}', '{2}', array[now()], '{10}', '{1}',
-         array[gen_random_uuid()], '{0}', '{0}', '{1}', '{}', '{}', '{}', '{}', '{}')",
+         array[gen_random_uuid()], '{0}', '{0}', '{1}', '{}', '{}', '{}', '{}', '{}', '{true}')",
     "select park_outcome(now(), 1, 1, 1, now(), '22021', 'why', 'x')",
+    "insert into insight_reviews values
+         (2, 1, 'example.org', 'accepted', now(), 'why', 'me', now())
+     on conflict (asset_id, check_id, subject) do update set note = excluded.note",
+    "insert into insight_review_events (at, author, asset_id, check_id, subject, after)
+     values (now(), 'me', 2, 1, 'example.org', 'accepted')",
+    "begin; lock table insight_reviews in share row exclusive mode; commit",
+    "delete from insight_reviews",
     "select prune_assets('{2}')",
     "delete from dead_letters",
     "insert into leases values ('schedule', 'me', 1, now())
@@ -80,6 +87,8 @@ async fn changes_neither_schema_nor_history() {
         "update insight_events set subject = ''",
         "delete from insight_events",
         "delete from insights",
+        "update insight_review_events set author = 'another'",
+        "delete from insight_review_events",
         "insert into schema_migrations values (99, 'mine', '')",
         "create role another",
         "copy records to program 'cat'",

@@ -24,9 +24,15 @@ const FLEET: [(i64, &str, &str); 4] = [
     (4, "c.test", "www MX 1 x\nwww CNAME gone.b.test"),
 ];
 
+/// The zone with another plan than its account.
+const OWN_PLAN: i64 = 2;
+
 fn zone(index: usize) -> ZoneSnapshot {
     let (asset, name, lines) = FLEET[index];
-    ZoneSnapshot::from_text(AssetId(asset), name, lines)
+    let mut zone = ZoneSnapshot::from_text(AssetId(asset), name, lines);
+    zone.account = "a".to_owned();
+    zone.plan = if asset == OWN_PLAN { "free" } else { "pro" }.to_owned();
+    zone
 }
 
 fn candidates() -> Vec<Arc<dyn SnapshotStore>> {
@@ -52,10 +58,12 @@ fn postgres() -> Database {
             for index in 0..FLEET.len() {
                 let zone = zone(index);
                 let (id, name) = (zone.asset.0, zone.name);
-                let insert = "insert into zones (id, source_id, external_id, account_id, name,
+                let insert =
+                    "insert into zones (id, source_id, external_id, account_id, name, plan,
                         records_complete, content_hash)
-                    values ($1, 1, $2, 100, $2, true, gen_random_uuid())";
-                client.execute(insert, &[&id, &name]).await.expect("a zone");
+                    values ($1, 1, $2, 100, $2, $3, true, gen_random_uuid())";
+                let plan = (id == OWN_PLAN).then_some(&zone.plan);
+                client.execute(insert, &[&id, &name, &plan]).await.expect("a zone");
                 for record in &zone.records {
                     let insert = "insert into records (zone_id, name, type, content, priority)
                         values ($1, $2, $3, $4, $5)";
@@ -96,7 +104,7 @@ fn an_account_is_loaded_beside_zones() {
     let loading = RUNTIME.block_on(postgres().load(&[AssetId(100), AssetId(1)]));
     let snapshots = loading.expect("a working store");
     assert!(matches!(&snapshots[&AssetId(100)], Snapshot::Account(account)
-        if account.external_id == "a" && account.settings.is_none()));
+        if account.external_id == "a" && account.plan == "pro" && account.settings.is_none()));
     assert_eq!(snapshots.len(), 2);
 }
 

@@ -5,13 +5,13 @@ use std::io::Write;
 
 use scanflow::store::postgres::insights::Insight;
 
-use super::Form;
+use super::list::Form;
 use crate::cell::rfc3339;
 use crate::checks;
 use crate::exit::Failure;
 use crate::stdout::Stdout;
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 20] = [
     "id",
     "check",
     "severity",
@@ -26,6 +26,12 @@ const HEADER: [&str; 14] = [
     "resolved_at",
     "evidence",
     "remediation",
+    "review",
+    "review_until",
+    "review_expired",
+    "review_note",
+    "review_author",
+    "review_at",
 ];
 
 pub(super) struct Lines {
@@ -52,6 +58,7 @@ impl Lines {
 
 impl Form for Lines {
     fn add(&mut self, out: &mut Stdout, insight: &Insight) -> Result<(), Failure> {
+        let review = insight.review.as_ref();
         let fields: [Cow<'_, str>; HEADER.len()] = [
             insight.id.to_string().into(),
             insight.check.as_str().into(),
@@ -67,6 +74,12 @@ impl Form for Lines {
             insight.resolved_at.map(rfc3339).unwrap_or_default().into(),
             insight.evidence.to_string().into(),
             checks::remediation(&insight.check).unwrap_or_default().into(),
+            review.map(|said| said.classification.name()).unwrap_or_default().into(),
+            review.and_then(|said| said.until).map(rfc3339).unwrap_or_default().into(),
+            review.map(|said| said.is_expired.to_string()).unwrap_or_default().into(),
+            review.and_then(|said| said.note.as_deref()).unwrap_or_default().into(),
+            review.map(|said| said.author.as_str()).unwrap_or_default().into(),
+            review.map(|said| rfc3339(said.at)).unwrap_or_default().into(),
         ];
         self.write(out, &fields)
     }

@@ -4,9 +4,10 @@ use std::io::Write;
 
 use scanflow::model::{AssetKind, Severity};
 use scanflow::store::postgres::insights::Insight;
+use scanflow::store::postgres::reviews::Review;
 use serde::Serialize;
 
-use super::Form;
+use super::list::Form;
 use crate::cell::rfc3339;
 use crate::checks;
 use crate::exit::Failure;
@@ -31,6 +32,30 @@ struct Line<'a> {
     resolved_at: Option<String>,
     evidence: &'a serde_json::Value,
     remediation: Option<&'static str>,
+    review: Option<Said<'a>>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    classification: &'static str,
+    until: Option<String>,
+    expired: bool,
+    note: Option<&'a str>,
+    author: &'a str,
+    at: String,
+}
+
+impl Said<'_> {
+    fn of(review: &Review) -> Said<'_> {
+        Said {
+            classification: review.classification.name(),
+            until: review.until.map(rfc3339),
+            expired: review.is_expired,
+            note: review.note.as_deref(),
+            author: &review.author,
+            at: rfc3339(review.at),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -56,6 +81,7 @@ impl Form for Lines {
             resolved_at: insight.resolved_at.map(rfc3339),
             evidence: &insight.evidence,
             remediation: checks::remediation(&insight.check),
+            review: insight.review.as_ref().map(Said::of),
         };
         serde_json::to_writer(&mut *out, &line)?;
         Ok(out.write_all(b"\n")?)

@@ -1,236 +1,43 @@
-//! `scanflow insights`.
+//! `scanflow insights`: the list, and what people say of what is in it.
 
-use std::fmt::Write as _;
-use std::io::Write;
-
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use scanflow::model::Severity;
-use scanflow::store::postgres::insights::{
-    self, Insight, InsightFilter, Named, State, find_accounts, find_zones,
-};
-use scanflow::store::postgres::{Database, DatabaseError};
 
-use crate::cell;
-use crate::checks;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::stdout::Stdout;
 
+mod classify;
 mod csv;
 mod json;
+mod list;
 mod table;
+mod until;
 
-/// Rows of a table, which is held in memory and read by people.
-const TABLE_ROWS_MAX: u64 = 1_000;
-
-/// Print what was found, the worst first
+/// Print what was found, the worst first; or say that some of it may be left alone
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Insights {
-    /// json is one object a line (schemas/insight.v1.schema.json)
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
-    /// Of this account and its zones: id or name; may be repeated
-    #[arg(long, value_name = "ACCOUNT")]
-    account: Vec<String>,
-    /// Of this zone: id or name; may be repeated
-    #[arg(long, value_name = "ZONE")]
-    zone: Vec<String>,
-    /// Of this check; may be repeated
-    #[arg(long, value_name = "ID")]
-    check: Vec<String>,
-    /// At least so bad
-    #[arg(long, value_name = "SEVERITY", value_parser = severity(), default_value = "info")]
-    severity: Severity,
-    #[arg(long, value_name = "STATE", default_value = "open")]
-    state: StateArg,
-    /// Print at most so many. Default: 1000 for a table, else all
-    #[arg(long, value_name = "N")]
-    limit: Option<u64>,
-    /// Exit with 3 if an open insight that the filters choose is at least so bad
-    #[arg(long, value_name = "SEVERITY", value_parser = severity())]
-    fail_on: Option<Severity>,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: list::List,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    Table,
-    Json,
-    Csv,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StateArg {
-    Open,
-    Resolved,
-    All,
-}
-
-/// Writes insights in one form.
-trait Form {
-    fn add(&mut self, out: &mut Stdout, insight: &Insight) -> Result<(), Failure>;
-
-    fn end(self: Box<Self>, out: &mut Stdout) -> Result<(), Failure>;
-}
-
-/// What was seen, whether printed or not.
-#[derive(Default)]
-struct Counts {
-    all: u64,
-    resolved: u64,
-    printed: u64,
-    /// Open ones, by severity.
-    open: [u64; Severity::ALL.len()],
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Classify(classify::Classify),
 }
 
 impl Insights {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        for id in &self.check {
-            checks::find(id)?;
+        match self.command {
+            Some(Command::Classify(classify)) => classify.run(context),
+            None => self.list.run(context),
         }
-        context.block_on(async {
-            let database = context.existing_database().await?;
-            let filter = self.filter(context, &database).await?;
-            let counts = self.print(context, &database, &filter).await?;
-            context.note(&counts.summary());
-            let is_bad = |severity: &Severity| counts.open[*severity as usize] != 0;
-            let bad = Severity::ALL.iter().rev().find(|severity| is_bad(severity));
-            match (self.fail_on, bad) {
-                (Some(fail_on), Some(worst)) if fail_on <= *worst => Ok(Exit::Findings),
-                _ => Ok(Exit::Done),
-            }
-        })
-    }
-
-    async fn filter(
-        &self,
-        context: &Context,
-        database: &Database,
-    ) -> Result<InsightFilter, Failure> {
-        let accounts = self.account.iter().map(async |text| {
-            let found = find_accounts(database, text).await;
-            chosen(context, "account", text, found)
-        });
-        let zones = self.zone.iter().map(async |text| {
-            let found = find_zones(database, text).await;
-            chosen(context, "zone", text, found)
-        });
-        Ok(InsightFilter {
-            accounts: all(accounts).await?,
-            zones: all(zones).await?,
-            checks: self.check.clone(),
-            severity_min: self.severity,
-            state: match self.state {
-                StateArg::Open => Some(State::Open),
-                StateArg::Resolved => Some(State::Resolved),
-                StateArg::All => None,
-            },
-        })
-    }
-
-    async fn print(
-        &self,
-        context: &Context,
-        database: &Database,
-        filter: &InsightFilter,
-    ) -> Result<Counts, Failure> {
-        let mut out = Stdout::lock();
-        let limit = self.limit.unwrap_or(match self.output {
-            Output::Table => TABLE_ROWS_MAX,
-            Output::Json | Output::Csv => u64::MAX,
-        });
-        let mut form: Box<dyn Form> = match self.output {
-            Output::Table => Box::new(table::Rows::new(context.has_color(), filter.state)),
-            Output::Json => Box::new(json::Lines),
-            Output::Csv => Box::new(csv::Lines::new(&mut out)?),
-        };
-        let mut counts = Counts::default();
-        let mut insights = insights::insights(database, filter).await?;
-        while let Some(insight) = insights.next().await? {
-            counts.add(&insight);
-            if counts.printed < limit {
-                form.add(&mut out, &insight)?;
-                counts.printed += 1;
-            }
-            // With nobody to read, only the exit code is left to find out.
-            if out.is_closed() && self.fail_on.is_none() {
-                break;
-            }
-        }
-        form.end(&mut out)?;
-        out.flush()?;
-        Ok(counts)
     }
 }
 
-impl Counts {
-    fn add(&mut self, insight: &Insight) {
-        self.all += 1;
-        match insight.state() {
-            State::Open => self.open[insight.severity as usize] += 1,
-            State::Resolved => self.resolved += 1,
-        }
-    }
-
-    fn summary(&self) -> String {
-        let open: u64 = self.open.iter().sum();
-        let mut summary = format!("{open} open");
-        let kinds = Severity::ALL.iter().rev().zip(self.open.iter().rev());
-        let kinds = kinds.filter(|(_, count)| **count != 0);
-        let kinds: Vec<String> = kinds.map(|(name, count)| format!("{count} {name}")).collect();
-        if !kinds.is_empty() {
-            let _ = write!(summary, " ({})", kinds.join(", ")); // a String takes everything
-        }
-        if self.resolved != 0 {
-            let _ = write!(summary, ", {} resolved", self.resolved);
-        }
-        if self.printed < self.all {
-            let left = self.all - self.printed;
-            let _ = write!(summary, "; {left} not shown: --limit, or --output json for all");
-        }
-        summary
-    }
-}
-
-async fn all<F>(named: impl Iterator<Item = F>) -> Result<Option<Vec<i64>>, Failure>
-where
-    F: Future<Output = Result<Vec<i64>, Failure>>,
-{
-    let mut ids = None;
-    for named in named {
-        ids.get_or_insert_with(Vec::new).extend(named.await?);
-    }
-    Ok(ids)
-}
-
-/// The internal ids of what a flag names. More than one is not wrong, but has to be said.
-fn chosen(
-    context: &Context,
-    kind: &str,
-    text: &str,
-    found: Result<Vec<Named>, DatabaseError>,
-) -> Result<Vec<i64>, Failure> {
-    let found = found?;
-    if found.is_empty() {
-        return Err(Failure::usage(format!(
-            "no {kind} has the id or name `{}`",
-            cell::shown(text)
-        )));
-    }
-    if 1 < found.len() {
-        let text = cell::shown(text);
-        let mut note = format!("`{text}` is ambiguous: {} {kind}s, all are meant", found.len());
-        for Named { source, external_id, name, account, .. } in &found {
-            let [source, id, name, account] =
-                [source, external_id, name, account].map(|text| cell::shown(text));
-            let _ = write!(note, "\n  {id} ({name}, account {account}, source {source})");
-        }
-        context.note(&note);
-    }
-    Ok(found.into_iter().map(|named| named.id).collect())
-}
-
-fn severity() -> impl clap::builder::TypedValueParser<Value = Severity> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser};
+fn severity() -> impl TypedValueParser<Value = Severity> {
     PossibleValuesParser::new(Severity::ALL.map(Severity::name)).map(|name| {
         let severity = Severity::ALL.into_iter().find(|severity| severity.name() == name);
         severity.expect("only names are possible")

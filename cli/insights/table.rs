@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use comfy_table::{Cell, Table};
-use scanflow::store::postgres::insights::{Insight, State};
+use scanflow::store::postgres::insights::{Insight, InsightFilter, ReviewFilter, State};
+use scanflow::store::postgres::reviews::Review;
 
-use super::Form;
+use super::list::Form;
 use crate::cell;
 use crate::exit::Failure;
 use crate::stdout::Stdout;
@@ -15,13 +16,18 @@ pub(super) struct Rows {
     has_color: bool,
     /// None: both are shown, so each row says which it is.
     state: Option<State>,
+    /// Whether there are reviewed ones among them, so that each row says what was said of it.
+    has_reviews: bool,
 }
 
 impl Rows {
-    pub(super) fn new(has_color: bool, state: Option<State>) -> Rows {
+    pub(super) fn new(has_color: bool, filter: &InsightFilter) -> Rows {
+        let state = filter.state;
+        let has_reviews = !matches!(filter.review, None | Some(ReviewFilter::None));
         let mut header = vec!["severity", "check", "asset", "account", "subject", "since"];
         header.extend((state != Some(State::Open)).then_some("resolved"));
-        Rows { table: cell::table(&header, has_color), has_color, state }
+        header.extend(has_reviews.then_some("review"));
+        Rows { table: cell::table(&header, has_color), has_color, state, has_reviews }
     }
 }
 
@@ -34,6 +40,9 @@ impl Form for Rows {
         if self.state != Some(State::Open) {
             row.push(Cell::new(insight.resolved_at.map(cell::time).unwrap_or_default()));
         }
+        if self.has_reviews {
+            row.push(Cell::new(insight.review.as_ref().map(review).unwrap_or_default()));
+        }
         self.table.add_row(row);
         Ok(())
     }
@@ -44,4 +53,18 @@ impl Form for Rows {
         }
         Ok(writeln!(out, "{}", self.table.trim_fmt())?)
     }
+}
+
+/// What was said, until when, by whom and why.
+fn review(review: &Review) -> String {
+    let mut text = review.classification.name().replace('_', " ");
+    if let Some(until) = review.until {
+        let word = if review.is_expired { "expired" } else { "until" };
+        text += &format!(" {word} {}", cell::time(until));
+    }
+    text += &format!(", {}", cell::shown(&review.author));
+    if let Some(note) = &review.note {
+        text += &format!(": {}", cell::shown(note));
+    }
+    text
 }

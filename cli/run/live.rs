@@ -11,6 +11,7 @@ use scanflow::operators::Feed;
 use scanflow::schedule::Progress;
 use scanflow::store::postgres::Database;
 use scanflow::store::postgres::status::open_by_severity;
+use scanflow::telemetry::Telemetry;
 use tokio::task::JoinHandle;
 
 /// Between two draws, and between two log lines.
@@ -18,13 +19,18 @@ const DRAW: Duration = Duration::from_millis(500);
 const LOG: Duration = Duration::from_secs(10);
 
 /// Watches for ever.
-pub(super) async fn watch(feed: Feed, database: Database, clock: Clock) -> Infallible {
+pub(super) async fn watch(
+    feed: Feed,
+    telemetry: Telemetry,
+    database: Database,
+    clock: Clock,
+) -> Infallible {
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{spinner} {msg}");
         ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| unreachable!("it is valid")))
     });
     let mut last: Option<(UnixTime, u64)> = None;
-    let mut open = None;
+    let mut open: Option<Vec<(Severity, i64)>> = None;
     let mut counting: Option<JoinHandle<_>> = None;
     loop {
         tokio::time::sleep(if bar.is_some() { DRAW } else { LOG }).await;
@@ -39,6 +45,9 @@ pub(super) async fn watch(feed: Feed, database: Database, clock: Clock) -> Infal
         if counting.as_ref().is_none_or(JoinHandle::is_finished) {
             if let Some(counted) = counting.take() {
                 open = counted.await.ok().and_then(Result::ok);
+                if let Some(open) = open.as_deref() {
+                    telemetry.insights_are_open(open);
+                }
             }
             let database = database.clone();
             counting = Some(tokio::spawn(async move { open_by_severity(&database).await }));

@@ -8,8 +8,11 @@ use scanflow::operators::Feed;
 use scanflow::panics;
 use scanflow::schedule::{Ending, Rate};
 use scanflow::stop::Stop;
-use scanflow_dataflows::{Lead, LeadError, Led, lead};
+use scanflow::store::postgres::{Lease, Taken};
+use scanflow::telemetry::Telemetry;
+use scanflow_dataflows::{Connections, Lead, LeadError, Led, lead};
 
+use crate::admin::{self, ListenError, Watched};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 
@@ -63,27 +66,46 @@ impl Run {
         let config = &context.config;
         let connections = context.connections().await?;
         let clock = Clock::system();
-        let feed = Feed::default();
+        let (feed, telemetry) = (Feed::default(), Telemetry::default());
+        if let Some(address) = config.admin.listen {
+            let listener = match admin::listen(address).await {
+                Ok(listener) => listener,
+                Err(err) => return Err(why_not(err, context, &connections, &clock).await),
+            };
+            context.note(&format!("admin: http://{}", listener.local_addr()?));
+            let watched = Watched {
+                config: config.clone(),
+                clock: clock.clone(),
+                started_at: clock.now(),
+                stop: stop.clone(),
+                telemetry: telemetry.clone(),
+                database: context.watching().await?,
+            };
+            tokio::spawn(admin::serve(listener, watched));
+        }
         let (ending, rate) = (self.ending(), self.rate(config.schedule.rate));
-        let watching = live::watch(feed.clone(), connections.control.clone(), clock.clone());
+        let watching = live::watch(
+            feed.clone(),
+            telemetry.clone(),
+            connections.control.clone(),
+            clock.clone(),
+        );
         let leading = lead(
             &connections,
             timely::Config::process(config.run.workers),
             &clock,
-            Lead { rate, ending, feed, stop, ..Lead::of(config) },
+            Lead { rate, ending, feed, stop, telemetry, ..Lead::of(config) },
         );
         let started = clock.now();
         let led = tokio::select! {
             led = leading => led,
             never = watching => match never {},
+            never = context.watch_server() => match never {},
         };
         let led = match led {
             Ok(led) => led,
             Err(LeadError::Stopped { lost: None }) => return Ok(Exit::Done),
-            Err(err @ (LeadError::Held { .. } | LeadError::Stopped { .. })) => {
-                return Err(Failure::new(Exit::TryAgain, err));
-            }
-            Err(err) => return Err(err.into()),
+            Err(err) => return Err(failure(err)),
         };
         context.note(&summary(&led, clock.now().since(started)));
         Ok(if led.lost.is_some() { Exit::TryAgain } else { Exit::Done })
@@ -100,6 +122,36 @@ impl Run {
     fn rate(&self, configured: Rate) -> Rate {
         let unasked = self.rate.is_none() && configured == Rate::Auto;
         if self.once && unasked { Rate::Max } else { configured }
+    }
+}
+
+/// A port that is taken is mostly that of the process which leads this very fleet: then that is what
+/// to say.
+async fn why_not(
+    err: ListenError,
+    context: &Context,
+    connections: &Connections,
+    clock: &Clock,
+) -> Failure {
+    if err.is_taken() {
+        let database = &connections.control;
+        match Lease::take(database, clock, context.config.schedule.lease_ttl).await {
+            Ok(Taken::Held { holder }) => return failure(LeadError::Held { holder }),
+            Ok(Taken::Lease(lease)) => {
+                if let Err(err) = lease.release(database).await {
+                    return err.into();
+                }
+            }
+            Err(err) => return err.into(),
+        }
+    }
+    Failure::new(Exit::Unavailable, err)
+}
+
+fn failure(err: LeadError) -> Failure {
+    match err {
+        LeadError::Held { .. } | LeadError::Stopped { .. } => Failure::new(Exit::TryAgain, err),
+        other => Failure::from(other),
     }
 }
 

@@ -61,6 +61,7 @@ mod tests {
             config_version: ConfigVersion(1),
             external_id: "acc-1".into(),
             name: "Example".into(),
+            plan: "free".into(),
             tags: Vec::new(),
             settings: Some(AccountSettings { enforce_twofactor, ..Default::default() }),
             members: None,

@@ -20,12 +20,16 @@ mod spf_multiple;
 mod spf_pass_all;
 mod zone_tls_min_version;
 
+mod policy;
+
 // What several checks read.
 mod dmarc;
 mod mail_domains;
 mod special_purpose;
 mod spf;
 mod texts;
+
+pub use policy::{Exception, Policy};
 
 /// The checks that a graph runs.
 pub type Checks = &'static [&'static dyn Check];
@@ -80,6 +84,33 @@ pub trait Check: Send + Sync {
     /// [`ZoneSnapshot::fleet_at`]. It is called again when some were answered, until it asks for
     /// nothing new: an alias leads from one answer to the next.
     fn refer(&self, _zone: &ZoneSnapshot, _ask: &mut dyn FnMut(&str)) {}
+}
+
+/// No check of this version has the id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no check has the id `{}`: {}", id.escape_debug(), hint(near))]
+pub struct UnknownCheck {
+    pub id: String,
+    /// Ids of the same group.
+    pub near: Vec<&'static str>,
+}
+
+fn hint(near: &[&str]) -> String {
+    match near {
+        [] => "see `scanflow checks list`".to_owned(),
+        near => format!("there is {}", near.join(", ")),
+    }
+}
+
+/// The check with this id; the error names those that look like it.
+pub fn find(id: &str) -> Result<&'static dyn Check, UnknownCheck> {
+    let found = ALL.iter().find(|check| check.about().id.as_str() == id);
+    found.copied().ok_or_else(|| {
+        let ids = ALL.iter().map(|check| check.about().id.as_str());
+        let group = |id: &str| id.split('.').next().map(str::to_owned);
+        let near = ids.filter(|known| group(known) == group(id)).collect();
+        UnknownCheck { id: id.to_owned(), near }
+    })
 }
 
 /// Whether a check has anything to say about assets of this kind.

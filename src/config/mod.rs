@@ -11,15 +11,18 @@ use std::time::Duration;
 use humantime_serde::Serde;
 use serde::{Deserialize, Serialize};
 
+use crate::checks::Policy;
 use crate::lanes::Lanes;
 use crate::model::PerLane;
 use crate::operators::{LoadLimits, WriteLimits};
 use crate::schedule::{Cadences, Rate};
 
+mod admin;
 mod job;
 mod sources;
 mod values;
 
+pub use admin::AdminConfig;
 pub use job::{Impossible, JobConfig, LaneConfig};
 pub use sources::{ConfigError, Flag, Sources};
 pub use values::Secret;
@@ -35,7 +38,9 @@ pub struct Config {
     pub cadence: CadenceConfig,
     pub schedule: ScheduleConfig,
     pub lanes: LanesConfig,
+    pub checks: Policy,
     pub run: RunConfig,
+    pub admin: AdminConfig,
     pub log: LogConfig,
 }
 
@@ -248,6 +253,18 @@ impl Config {
         }
         if self.schedule.lease_ttl < Duration::from_secs(1) {
             return impossible("schedule.lease_ttl", "must be at least 1s");
+        }
+        for (index, exception) in self.checks.exceptions.iter().enumerate() {
+            let key = format!("checks.for[{index}]");
+            if exception.plan.is_none() && exception.account.is_none() {
+                return impossible(
+                    &key,
+                    "needs plan or account: what holds for all stands in checks",
+                );
+            }
+            if !exception.disable.is_disjoint(&exception.enable) {
+                return impossible(&key, "disables and enables the same check");
+            }
         }
         if self.run.workers == 0 {
             return impossible("run.workers", "must be at least 1");

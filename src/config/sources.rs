@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::Config;
@@ -17,7 +17,8 @@ const NESTS: &str = "__";
 
 /// Variables that begin like ours and are no keys: those of flags, those of tests, and what
 /// Kubernetes sets for a service that is named like us.
-const NO_KEYS: [&str; 5] = [
+const NO_KEYS: [&str; 6] = [
+    "SCANFLOW_AUTHOR",
     "SCANFLOW_CONFIG",
     "SCANFLOW_STATE_DIR",
     "SCANFLOW_LOG",
@@ -218,22 +219,41 @@ fn file_place(path: &Path, text: &str, key: &str) -> Option<String> {
     let mut table = spanned.get_ref();
     let mut parts = key.split('.').peekable();
     while let Some(part) = parts.next() {
-        let (name, value) = table.iter().find(|(name, _)| name.get_ref() == part)?;
+        let (part, index) = element(part).map_or((part, None), |(name, at)| (name, Some(at)));
+        let (name, mut value) = table.iter().find(|(name, _)| name.get_ref() == part)?;
+        let mut stands = name.span();
+        if let Some(index) = index {
+            value = value.get_ref().as_array()?.get(index)?;
+            stands = value.span();
+        }
         if parts.peek().is_none() {
-            return Some(at(path, text, name.span().start));
+            return Some(at(path, text, stands.start));
         }
         table = value.get_ref().as_table()?;
     }
     None
 }
 
+/// The array and the position of `name[2]`.
+fn element(part: &str) -> Option<(&str, usize)> {
+    let (name, rest) = part.split_once('[')?;
+    Some((name, rest.strip_suffix(']')?.parse().ok()?))
+}
+
 /// The key whose name or value stands at this byte.
 fn key_at(table: &DeTable<'_>, offset: usize) -> Option<String> {
     table.iter().find_map(|(name, value)| {
-        let inner = value.get_ref().as_table().and_then(|table| key_at(table, offset));
+        let inner = |value: &Spanned<DeValue<'_>>| {
+            value.get_ref().as_table().and_then(|table| key_at(table, offset))
+        };
+        let of_element = |(index, value)| Some(format!("[{index}].{}", inner(value)?));
+        let mut elements = value.get_ref().as_array().into_iter().flatten().enumerate();
         let stands = |span: Range<usize>| span.contains(&offset);
-        match inner {
-            Some(inner) => Some(format!("{}.{inner}", name.get_ref())),
+        match inner(value)
+            .map(|inner| format!(".{inner}"))
+            .or_else(|| elements.find_map(of_element))
+        {
+            Some(inner) => Some(format!("{}{inner}", name.get_ref())),
             None if stands(Spanned::span(name)) || stands(value.span()) => {
                 Some(name.get_ref().to_string())
             }

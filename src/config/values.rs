@@ -73,15 +73,15 @@ pub(super) mod rate {
     }
 }
 
+const OFF: &str = "off";
+
 /// A length such as `"100ms"`, or `"off"`.
 pub(super) mod length_or_off {
     use std::time::Duration;
 
     use serde::{Deserializer, de};
 
-    use super::{Deserialize, Serializer};
-
-    const OFF: &str = "off";
+    use super::{Deserialize, OFF, Serializer};
 
     pub(in crate::config) fn serialize<S: Serializer>(
         length: &Option<Duration>,
@@ -102,5 +102,35 @@ pub(super) mod length_or_off {
         }
         let length = humantime::parse_duration(&word);
         length.map(Some).map_err(|_| de::Error::custom("is a length such as \"100ms\", or \"off\""))
+    }
+}
+
+/// An address with its port such as `"127.0.0.1:9642"`, or `"off"`.
+pub(super) mod address_or_off {
+    use std::net::SocketAddr;
+
+    use serde::{Deserializer, de};
+
+    use super::{Deserialize, OFF, Serializer};
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        address: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match address {
+            Some(address) => serializer.collect_str(address),
+            None => serializer.serialize_str(OFF),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        if word == OFF {
+            return Ok(None);
+        }
+        let expected = "is an address with its port such as \"127.0.0.1:9642\", or \"off\"";
+        word.parse().map(Some).map_err(|_| de::Error::custom(expected))
     }
 }

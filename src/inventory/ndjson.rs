@@ -12,6 +12,10 @@ use crate::model::{
     AccountSettings, Dnssec, Member, ZoneKind, ZoneSettings, ZoneState, ZoneStatus,
 };
 
+mod write;
+
+pub use write::{write_account, write_record, write_zone};
+
 /// What a line tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {

@@ -12,6 +12,7 @@ pub struct AccountSnapshot {
     /// The source's own id: the subject of findings on the account itself.
     pub external_id: String,
     pub name: String,
+    pub plan: String,
     /// Words of the operator; `sso-only` says that nobody signs in with a password.
     pub tags: Vec<String>,
     pub settings: Option<AccountSettings>,

@@ -4,6 +4,7 @@
 mod account;
 mod asset;
 mod facet;
+mod glob;
 mod lane;
 mod outcome;
 mod record;
@@ -17,8 +18,9 @@ mod zone;
 pub use account::{AccountSettings, AccountSnapshot, Member, MemberStatus};
 pub use asset::{AssetId, AssetKind, ConfigVersion};
 pub use facet::{Facet, Facets};
+pub use glob::Glob;
 pub use lane::{Lane, PerLane};
-pub use outcome::{Digest, Fence, Judged, Outcome, Scan, Scope};
+pub use outcome::{Digest, Fence, Judged, Outcome, Resolution, Scan, Scope};
 pub use record::{Record, RecordType, Records};
 pub use scan::{Asked, Cost, Reason, ScanEvent, ScanSequence};
 pub use snapshot::Snapshot;

@@ -1,6 +1,6 @@
 //! What one scan yields, and what decides whether it still counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::time::Duration;
 
@@ -58,7 +58,8 @@ impl Outcome {
         for Judged { check, verdict, .. } in judged {
             match verdict {
                 Verdict::Unknown { reason, .. } => drop(unknown.insert(check.clone(), reason)),
-                _ => drop(scope.0.insert(check.clone())),
+                Verdict::Disabled => scope.completed(&check, Resolution::CheckDisabled),
+                _ => scope.completed(&check, Resolution::Fixed),
             }
             for finding in verdict.into_findings() {
                 findings.insert((check.clone(), finding.subject.clone()), finding);
@@ -71,18 +72,42 @@ impl Outcome {
 /// What a scan completed. A finding is resolved only by an outcome whose scope covers it.
 ///
 /// Outcomes of configuration changes will complete single owners of a check: then the pairs are
-/// kept in here and only `covers` knows of them.
+/// kept in here and only `resolution` knows of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope(BTreeSet<CheckId>);
+pub struct Scope(BTreeMap<CheckId, Resolution>);
+
+/// Why an open finding that was not found again is resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resolution {
+    /// The check looked and did not find it.
+    Fixed,
+    /// The check is switched off for the asset: nobody looked.
+    CheckDisabled,
+}
+
+impl Resolution {
+    /// As it stands in the history.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Resolution::Fixed => "fixed",
+            Resolution::CheckDisabled => "check_disabled",
+        }
+    }
+}
 
 impl Scope {
-    pub fn covers(&self, check: &CheckId) -> bool {
-        self.0.contains(check)
+    /// What resolves the open findings of the check; None: they stay.
+    pub fn resolution(&self, check: &CheckId) -> Option<Resolution> {
+        self.0.get(check).copied()
     }
 
     /// The completed checks, by id.
-    pub fn checks(&self) -> impl Iterator<Item = &CheckId> {
-        self.0.iter()
+    pub fn checks(&self) -> impl Iterator<Item = (&CheckId, Resolution)> {
+        self.0.iter().map(|(check, resolution)| (check, *resolution))
+    }
+
+    fn completed(&mut self, check: &CheckId, resolution: Resolution) {
+        self.0.insert(check.clone(), resolution);
     }
 }
 
@@ -101,6 +126,7 @@ impl Digest {
                 Verdict::NotApplicable => (1, &[]),
                 Verdict::Fail(findings) => (2, findings),
                 Verdict::Unknown { findings, .. } => (3, findings),
+                Verdict::Disabled => (4, &[]),
             };
             let check = check.as_str().as_bytes();
             sum = sum.wrapping_add(hash(&[b"verdict", check, &version.to_le_bytes(), &[kind]]));
@@ -155,9 +181,19 @@ mod tests {
         let reason = UnknownReason::Partial;
         let verdict = Verdict::Unknown { reason, findings: vec![finding("seen")] };
         let outcome = outcome(vec![judged("a", verdict), judged("b", Verdict::Pass)], true);
-        assert!(!outcome.scope.covers(&CheckId::new("a")));
-        assert!(outcome.scope.covers(&CheckId::new("b")));
+        assert_eq!(outcome.scope.resolution(&CheckId::new("a")), None);
+        assert_eq!(outcome.scope.resolution(&CheckId::new("b")), Some(Resolution::Fixed));
         assert_eq!(outcome.findings.len(), 1);
+    }
+
+    #[test]
+    fn a_disabled_check_is_complete_and_changes_the_digest() {
+        let disabled = outcome(vec![judged("a", Verdict::Disabled)], true);
+        let resolution = disabled.scope.resolution(&CheckId::new("a"));
+        assert_eq!(resolution, Some(Resolution::CheckDisabled));
+        for verdict in [Verdict::Pass, Verdict::NotApplicable] {
+            assert_ne!(disabled.digest, outcome(vec![judged("a", verdict)], true).digest);
+        }
     }
 
     #[test]

@@ -31,6 +31,21 @@ impl Snapshot {
         }
     }
 
+    /// The source's own id of the account that the asset belongs to, or is.
+    pub fn account(&self) -> &str {
+        match self {
+            Snapshot::Account(account) => &account.external_id,
+            Snapshot::Zone(zone) => &zone.account,
+        }
+    }
+
+    pub fn plan(&self) -> &str {
+        match self {
+            Snapshot::Account(account) => &account.plan,
+            Snapshot::Zone(zone) => &zone.plan,
+        }
+    }
+
     pub fn facets(&self) -> Facets {
         match self {
             Snapshot::Account(account) => account.facets(),

@@ -33,9 +33,11 @@ impl fmt::Display for CheckId {
     }
 }
 
-/// The four answers. Only `Unknown` leaves the findings that are already open as they are.
+/// The four answers, and none. Only `Unknown` leaves the findings that are already open as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// The operator switched the check off for this asset: it was not asked.
+    Disabled,
     Pass,
     NotApplicable,
     /// Every subject was judged, and these failed.
@@ -64,7 +66,7 @@ impl Verdict {
 
     pub fn into_findings(self) -> Vec<Finding> {
         match self {
-            Verdict::Pass | Verdict::NotApplicable => Vec::new(),
+            Verdict::Disabled | Verdict::Pass | Verdict::NotApplicable => Vec::new(),
             Verdict::Fail(findings) | Verdict::Unknown { findings, .. } => findings,
         }
     }

@@ -12,6 +12,10 @@ pub struct ZoneSnapshot {
     pub asset: AssetId,
     pub config_version: ConfigVersion,
     pub name: String,
+    /// The source's own id of its account.
+    pub account: String,
+    /// Its own, or else that of its account.
+    pub plan: String,
     pub state: ZoneState,
     /// None: the settings are not known.
     pub settings: Option<ZoneSettings>,
@@ -145,8 +149,8 @@ impl ZoneSnapshot {
         (reference.is_complete || !records.is_empty()).then_some(records)
     }
 
-    /// A complete zone at its first version of which nothing but the records is known; for tests
-    /// and experiments. A line is `name type content`, with a number before the target of an MX; a
+    /// A complete zone at its first version of which nothing but the records is known, not even
+    /// whose it is; for tests and experiments. A line is `name type content`, with a number before the target of an MX; a
     /// name is relative, `@` for the zone itself, or ends with a dot.
     ///
     /// # Panics
@@ -156,6 +160,8 @@ impl ZoneSnapshot {
             asset,
             config_version: ConfigVersion(1),
             name: name.to_owned(),
+            account: String::new(),
+            plan: String::new(),
             state: ZoneState::default(),
             settings: None,
             dnssec: None,

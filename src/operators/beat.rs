@@ -24,6 +24,7 @@ use super::schedule::Source;
 use crate::clock::Clock;
 use crate::model::{Epoch, UnixTime};
 use crate::stop::Stop;
+use crate::telemetry::WorkerPulse;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -42,15 +43,20 @@ pub enum Order {
 }
 
 /// What the control dataflow and the loop of one worker tell each other.
-#[derive(Default)]
 #[expect(missing_debug_implementations, reason = "activators have none")]
 pub struct Control {
+    pulse: WorkerPulse,
     draining_since: Cell<Option<UnixTime>>,
     scan_is_gone: Cell<bool>,
     beat: OnceCell<Activator>,
 }
 
 impl Control {
+    pub fn new(pulse: WorkerPulse) -> Control {
+        let (draining_since, scan_is_gone) = (Cell::default(), Cell::default());
+        Control { pulse, draining_since, scan_is_gone, beat: OnceCell::new() }
+    }
+
     /// When the order to drain was heard.
     pub fn draining_since(&self) -> Option<UnixTime> {
         self.draining_since.get()
@@ -77,7 +83,7 @@ pub fn beat<'s>(
     source: Option<Rc<Source>>,
     orders: StreamVec<'s, Epoch, Order>,
 ) -> StreamVec<'s, Epoch, Beat> {
-    let mut builder = OperatorBuilder::new("Beat".to_owned(), scope);
+    let mut builder = OperatorBuilder::new("beat".to_owned(), scope);
     let info = builder.operator_info();
     stop.wake(scope.worker().sync_activator_for(info.address.to_vec()));
     let activator = scope.activator_for(info.address);
@@ -95,6 +101,7 @@ pub fn beat<'s>(
         let (mut frontier, mut moved_at) = (None, clock.now());
         move |frontiers| {
             let now = clock.now();
+            control.pulse.beat(now);
             orders.for_each(|_, orders| {
                 if orders.drain(..).any(|order| order == Order::Drain)
                     && control.draining_since.get().is_none()

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use timely::dataflow::StreamVec;
@@ -17,27 +18,27 @@ use timely::progress::operate::FrontierInterest;
 
 use super::emit::{Held, Output, emit};
 use super::load::Loaded;
-use crate::checks::{self, About, Check, Checks};
-use crate::clock::Clock;
+use crate::checks::{self, About, Check, Checks, Policy};
 use crate::model::{
-    Asked, Epoch, Fence, Judged, Lane, Outcome, Scan, Snapshot, Ticket, UnknownReason, Verdict,
+    Asked, Epoch, Fence, Judged, Outcome, Scan, Snapshot, Ticket, UnixTime, UnknownReason, Verdict,
 };
 use crate::panics;
+use crate::telemetry::{LaneMeter, Stage};
 
 /// After so long the other operators of the worker get a turn. Measured before: the median latency
 /// of others is about one slice, and 1 ms costs no throughput.
 const SLICE: Duration = Duration::from_millis(1);
 
-/// Promise: each snapshot yields one outcome. A check that panics is `unknown` in it and harms
+/// Promise: each snapshot yields one outcome, as the policy says. A check that panics is `unknown` in it and harms
 /// nothing else.
 pub fn check<'s>(
     loaded: StreamVec<'s, Epoch, Loaded>,
-    lane: Lane,
-    clock: Clock,
+    meter: LaneMeter,
     checks: Checks,
+    policy: Arc<Policy>,
 ) -> StreamVec<'s, Epoch, (Ticket, Outcome)> {
     let scope = loaded.scope();
-    let mut builder = OperatorBuilder::new(format!("Check({lane})"), scope);
+    let mut builder = OperatorBuilder::new(format!("check({})", meter.lane), scope);
     let activator = scope.activator_for(builder.operator_info().address);
     let mut input = builder.new_input(loaded, Pipeline);
     builder.set_notify_for(0, FrontierInterest::Never);
@@ -55,14 +56,16 @@ pub fn check<'s>(
                     loaded.drain(..).map(|loaded| (Rc::clone(&held), Judging::new(loaded, checks))),
                 );
             });
-            let mut now = clock.now();
+            let mut now = meter.clock.now();
             let slice_end = now + SLICE;
             while let Some((_, judging)) = waiting.front_mut() {
-                let is_done = !judging.step();
-                let then = std::mem::replace(&mut now, clock.now());
+                judging.begin(&meter, now);
+                let is_done = !judging.step(&policy, &meter);
+                let then = std::mem::replace(&mut now, meter.clock.now());
                 judging.duration += now.since(then);
                 if is_done {
-                    done.extend(waiting.pop_front().map(|(held, judging)| (held, judging.end())));
+                    let judged = waiting.pop_front();
+                    done.extend(judged.map(|(held, judging)| (held, judging.end(&meter, now))));
                 }
                 if slice_end <= now {
                     break;
@@ -82,16 +85,25 @@ struct Judging {
     loaded: Loaded,
     rest: std::slice::Iter<'static, &'static dyn Check>,
     judged: Vec<Judged>,
+    has_begun: bool,
     duration: Duration,
 }
 
 impl Judging {
     fn new(loaded: Loaded, checks: Checks) -> Judging {
-        Judging { loaded, rest: checks.iter(), judged: Vec::new(), duration: Duration::ZERO }
+        let (rest, judged) = (checks.iter(), Vec::new());
+        Judging { loaded, rest, judged, has_begun: false, duration: Duration::ZERO }
+    }
+
+    fn begin(&mut self, meter: &LaneMeter, now: UnixTime) {
+        if !self.has_begun {
+            self.has_begun = true;
+            meter.lap(Stage::CheckWait, &mut self.loaded.ticket, now);
+        }
     }
 
     /// Asks the next check; false if there is none.
-    fn step(&mut self) -> bool {
+    fn step(&mut self, policy: &Policy, meter: &LaneMeter) -> bool {
         let (asked, kind) = (&self.loaded.event.checks, self.loaded.snapshot.kind());
         let is_asked = |check: &&&dyn Check| {
             checks::concerns(**check, kind) && asked.contains(&check.about().id)
@@ -99,14 +111,15 @@ impl Judging {
         let Some(check) = self.rest.find(is_asked) else {
             return false;
         };
-        let verdict = verdict(*check, &self.loaded.snapshot);
+        let verdict = verdict(policy, *check, &self.loaded.snapshot, meter);
         let About { id, version, .. } = check.about();
         self.judged.push(Judged { check: id.clone(), version: *version, verdict });
         true
     }
 
-    fn end(self) -> (Ticket, Outcome) {
-        let Loaded { ticket, event, snapshot } = self.loaded;
+    fn end(self, meter: &LaneMeter, now: UnixTime) -> (Ticket, Outcome) {
+        let Loaded { mut ticket, event, snapshot } = self.loaded;
+        meter.lap(Stage::Check, &mut ticket, now);
         let config_version = snapshot.config_version();
         let scan = Scan {
             asset: snapshot.asset(),
@@ -119,10 +132,11 @@ impl Judging {
     }
 }
 
-fn verdict(check: &dyn Check, snapshot: &Snapshot) -> Verdict {
-    panics::contain(|| checks::evaluate(check, snapshot)).unwrap_or_else(|panicked| {
+fn verdict(policy: &Policy, check: &dyn Check, snapshot: &Snapshot, meter: &LaneMeter) -> Verdict {
+    panics::contain(|| policy.evaluate(check, snapshot)).unwrap_or_else(|panicked| {
         let (check_id, asset) = (&check.about().id, snapshot.asset().0);
         tracing::error!(%check_id, asset, %panicked, "check panicked");
+        meter.check_panics.inc();
         Verdict::unknown(UnknownReason::Panicked)
     })
 }
@@ -138,9 +152,10 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::model::{
-        AssetId, AssetKind, CheckId, Cost, Origin, Reason, ScanEvent, ScanSequence, Severity,
-        UnixTime, ZoneSnapshot,
+        AssetId, AssetKind, CheckId, Cost, Lane, Origin, Reason, ScanEvent, ScanSequence, Severity,
+        ZoneSnapshot,
     };
+    use crate::telemetry::Telemetry;
 
     static CLOCK: LazyLock<ManualClock> =
         LazyLock::new(|| ManualClock::at(UnixTime::from_micros(0)));
@@ -183,8 +198,9 @@ mod tests {
             lane: Lane::Fast,
         };
         let zone = ZoneSnapshot::from_text(asset, "a.test", "@ A 192.0.2.1");
+        let since = event.scheduled_at;
         Loaded {
-            ticket: Ticket { number, owner: 0, weight: 1, origin: Origin::Agenda },
+            ticket: Ticket { number, owner: 0, weight: 1, since, origin: Origin::Agenda },
             event,
             snapshot: Snapshot::Zone(zone),
         }
@@ -197,7 +213,8 @@ mod tests {
             let mut input = InputHandle::new();
             worker.dataflow::<Epoch, _, _>(|scope| {
                 let (zones, done) = (scope.input_from(&mut input), Rc::clone(&done));
-                check(zones, Lane::Fast, CLOCK.clock(), &[&Long, &Long])
+                let meter = Telemetry::default().lane(Lane::Fast, CLOCK.clock());
+                check(zones, meter, &[&Long, &Long], Arc::default())
                     .inspect(move |_| done.set(done.get() + 1));
             });
             input.send_batch(&mut vec![loaded(1), loaded(2)]);

@@ -21,8 +21,9 @@ use super::backoff::Backoff;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
 use crate::checks::Checks;
-use crate::model::{AssetId, Epoch, Lane, ScanEvent, Snapshot, Ticket};
+use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
 use crate::store::{self, SnapshotStore};
+use crate::telemetry::{End, LaneMeter, Stage, Tries};
 
 /// A scan that can be judged.
 #[derive(Clone, Debug)]
@@ -50,14 +51,14 @@ struct Waiting {
 /// Promise: each event leaves once, as a snapshot or as a ticket, however often the store fails.
 pub fn load<'s>(
     events: StreamVec<'s, Epoch, (Ticket, ScanEvent)>,
-    lane: Lane,
+    meter: LaneMeter,
     runtime: &Handle,
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
     limits: LoadLimits,
 ) -> (StreamVec<'s, Epoch, Loaded>, StreamVec<'s, Epoch, Ticket>) {
-    let scope = events.scope();
-    let mut builder = OperatorBuilder::new(format!("Load({lane})"), scope);
+    let (scope, lane) = (events.scope(), meter.lane);
+    let mut builder = OperatorBuilder::new(format!("load({lane})"), scope);
     let by_asset = Exchange::new(|(_, event): &(Ticket, ScanEvent)| event.asset.route());
     let mut input = builder.new_input(events, by_asset);
     builder.set_notify_for(0, FrontierInterest::Never);
@@ -70,6 +71,7 @@ pub fn load<'s>(
         let mut flying_weight = 0u64;
         let mut done = Vec::new();
         move |_frontiers| {
+            let now = meter.clock.now();
             input.for_each(|capability, events| {
                 let held = Rc::new(capability.retain(0));
                 waiting.extend(events.drain(..).map(|(ticket, event)| Waiting {
@@ -79,17 +81,27 @@ pub fn load<'s>(
                 }));
             });
             loop {
-                while let Some(batch) = next_batch(&mut waiting, flying_weight, limits) {
+                while let Some(mut batch) = next_batch(&mut waiting, flying_weight, limits) {
                     flying_weight += weight(&batch);
+                    for waiting in &mut batch {
+                        meter.lap(Stage::LoadWait, &mut waiting.ticket, now);
+                    }
                     let assets: Vec<AssetId> =
                         batch.iter().map(|waiting| waiting.event.asset).collect();
                     let span = tracing::info_span!("load", %lane, assets = assets.len());
-                    let query = query(Arc::clone(&store), checks, assets).instrument(span);
-                    flights.launch(batch, query);
+                    let query = query(Arc::clone(&store), checks, assets, meter.loads.clone());
+                    flights.launch(batch, query.instrument(span));
                 }
                 let Some((batch, snapshots)) = flights.land() else { break };
                 flying_weight -= weight(&batch);
-                done.extend(batch.into_iter().map(|waiting| join(waiting, &snapshots)));
+                for mut waiting in batch {
+                    meter.lap(Stage::Load, &mut waiting.ticket, now);
+                    let (held, joined) = join(waiting, &snapshots);
+                    if joined.is_err() {
+                        meter.ended(End::Vanished);
+                    }
+                    done.push((held, joined));
+                }
             }
             emit(&mut output, &mut done);
         }
@@ -126,13 +138,16 @@ async fn query(
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
     assets: Vec<AssetId>,
+    tries: Tries,
 ) -> BTreeMap<AssetId, Snapshot> {
     let mut backoff = Backoff::new();
+    let mut retrying = None;
     loop {
         match store::load_with_references(&*store, checks, &assets).await {
             Ok(snapshots) => return snapshots,
             Err(err) => {
                 tracing::warn!(error = &err as &dyn std::error::Error, "loading again");
+                retrying = Some(tries.failed(retrying));
                 backoff.pause().await;
             }
         }
@@ -163,10 +178,12 @@ mod tests {
 
     use super::*;
     use crate::checks;
+    use crate::clock::Clock;
     use crate::model::{
-        Asked, Cost, Origin, Reason, Reference, ScanSequence, UnixTime, ZoneSnapshot,
+        Asked, Cost, Lane, Origin, Reason, Reference, ScanSequence, UnixTime, ZoneSnapshot,
     };
     use crate::store::{StoreError, memory};
+    use crate::telemetry::Telemetry;
 
     /// Counts the assets that are loaded at the same time.
     struct Counting {
@@ -208,7 +225,8 @@ mod tests {
             lane: Lane::Fast,
         };
         let number = asset.cast_unsigned();
-        (Ticket { number, owner: 0, weight, origin: Origin::Agenda }, event)
+        let since = event.scheduled_at;
+        (Ticket { number, owner: 0, weight, since, origin: Origin::Agenda }, event)
     }
 
     #[test]
@@ -228,8 +246,8 @@ mod tests {
                     (0..19).map(|asset| event(asset, 3)).chain([event(19, 99)]).collect();
                 let limits = LoadLimits { assets_max: 2, weight_max: 10 };
                 let events = events.to_stream(scope);
-                let (loaded, vanished) =
-                    load(events, Lane::Fast, &handle, store, checks::ALL, limits);
+                let meter = Telemetry::default().lane(Lane::Fast, Clock::system());
+                let (loaded, vanished) = load(events, meter, &handle, store, checks::ALL, limits);
                 let loaded = loaded.map(|loaded| loaded.snapshot.asset().0);
                 let vanished = vanished.map(|ticket| ticket.number);
                 (loaded.capture(), vanished.capture())

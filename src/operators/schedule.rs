@@ -23,6 +23,7 @@ use super::feed::Feed;
 use crate::clock::Clock;
 use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket, UnixTime};
 use crate::schedule::Dispatcher;
+use crate::telemetry::SourceMeter;
 
 /// How often the rate is set anew, and the feed is told how the run goes.
 const PACE: Duration = Duration::from_millis(500);
@@ -32,13 +33,14 @@ const PACE: Duration = Duration::from_millis(500);
 pub struct Source {
     pub dispatcher: RefCell<Dispatcher>,
     feed: Feed,
+    meter: SourceMeter,
     activator: OnceCell<Activator>,
 }
 
 impl Source {
-    pub fn new(dispatcher: Dispatcher, feed: Feed) -> Rc<Source> {
+    pub fn new(dispatcher: Dispatcher, feed: Feed, meter: SourceMeter) -> Rc<Source> {
         let (dispatcher, activator) = (RefCell::new(dispatcher), OnceCell::new());
-        Rc::new(Source { dispatcher, feed, activator })
+        Rc::new(Source { dispatcher, feed, meter, activator })
     }
 
     /// Schedules the operator, to see what has changed in the dispatcher.
@@ -61,7 +63,7 @@ pub fn schedule<'s>(
     source: Option<Rc<Source>>,
     acks: PerLane<StreamVec<'s, Epoch, Ticket>>,
 ) -> StreamVec<'s, Epoch, (Ticket, ScanEvent)> {
-    let mut builder = OperatorBuilder::new("Schedule".to_owned(), scope);
+    let mut builder = OperatorBuilder::new("schedule".to_owned(), scope);
     let address = builder.operator_info().address;
     let activator = scope.activator_for(address.clone());
     if let Some(source) = &source {
@@ -71,9 +73,9 @@ pub fn schedule<'s>(
     // The output is made first: it would be connected to any input that exists already.
     let (output, events) = builder.new_output();
     let mut output = Output::from(output);
-    let mut acks = [acks.fast, acks.slow].map(|acks| {
+    let mut acks = [(Lane::Fast, acks.fast), (Lane::Slow, acks.slow)].map(|(lane, acks)| {
         let owner = Exchange::new(|ticket: &Ticket| ticket.owner);
-        builder.new_input_connection(acks, owner, [])
+        (lane, builder.new_input_connection(acks, owner, []))
     });
     (0..acks.len()).for_each(|input| builder.set_notify_for(input, FrontierInterest::Never));
 
@@ -81,9 +83,10 @@ pub fn schedule<'s>(
         let mut capability = capabilities.pop().filter(|_| source.is_some());
         let mut alarm = Alarm::new(activator);
         let mut paced_at: Option<UnixTime> = None;
+        let mut held_back: Vec<(Lane, UnixTime)> = Vec::new();
         move |_frontiers| {
             let Some(source) = source.as_ref() else {
-                for acks in &mut acks {
+                for (_, acks) in &mut acks {
                     acks.for_each(|_, _| unreachable!("tickets return to their owner"));
                 }
                 return;
@@ -91,9 +94,15 @@ pub fn schedule<'s>(
             let now = clock.now();
             let mut dispatcher = source.dispatcher.borrow_mut();
             source.feed.deliver(&mut dispatcher, now);
-            for acks in &mut acks {
+            let meter = &source.meter;
+            for (lane, since) in held_back.drain(..) {
+                meter.held_back(lane, now.since(since));
+            }
+            for (lane, acks) in &mut acks {
                 acks.for_each(|_, tickets| {
-                    tickets.drain(..).for_each(|ticket| dispatcher.release(&ticket, now));
+                    for ticket in tickets.drain(..) {
+                        meter.released(*lane, &ticket, dispatcher.release(&ticket, now), now);
+                    }
                 });
             }
             let is_paced = paced_at.is_some_and(|at| now.since(at) < PACE);
@@ -111,10 +120,14 @@ pub fn schedule<'s>(
                     Lane::ALL.into_iter().filter_map(|lane| dispatcher.until_next(lane, now));
                 let next = waits.filter(|wait| !wait.is_zero()).min();
                 alarm.ring_within(next.map_or(epoch, |wait| wait.min(epoch)), now);
+                let out_of_credits = |lane: &Lane| dispatcher.is_held_back(*lane, now);
+                held_back
+                    .extend(Lane::ALL.into_iter().filter(out_of_credits).map(|lane| (lane, now)));
             }
             let is_over = dispatcher.is_over();
             if is_over || !is_paced {
                 source.feed.report(dispatcher.progress());
+                meter.emitted(dispatcher.stats().emitted, now);
             }
             if is_over {
                 capability = None;

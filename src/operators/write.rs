@@ -19,22 +19,21 @@ use super::backoff::Backoff;
 use super::emit::{Output, emit};
 use super::flights::Flights;
 use super::queue::{Flying, Queue, Waiting, WriteLimits};
-use crate::clock::Clock;
-use crate::model::{Epoch, Lane, Outcome, Ticket};
+use crate::model::{Epoch, Outcome, Ticket};
 use crate::sinks::{Flushed, Sink};
+use crate::telemetry::{End, LaneMeter, Stage, Tries};
 
 /// Promise: one ticket for every outcome, after it is durable (applied, recognised as duplicate or
 /// stale, or parked); until then its capability is held. An asset is in one flight at a time.
 pub fn write<'s>(
     outcomes: StreamVec<'s, Epoch, (Ticket, Outcome)>,
-    lane: Lane,
-    clock: Clock,
+    meter: LaneMeter,
     runtime: &Handle,
     sink: Arc<dyn Sink>,
     limits: WriteLimits,
 ) -> StreamVec<'s, Epoch, Ticket> {
-    let scope = outcomes.scope();
-    let mut builder = OperatorBuilder::new(format!("Write({lane})"), scope);
+    let (scope, lane) = (outcomes.scope(), meter.lane);
+    let mut builder = OperatorBuilder::new(format!("write({lane})"), scope);
     let info = builder.operator_info();
     let mut input = builder.new_input(outcomes, Pipeline);
     builder.set_notify_for(
@@ -53,7 +52,7 @@ pub fn write<'s>(
         let mut queue = Queue::default();
         let mut done = Vec::new();
         move |frontiers| {
-            let now = clock.now();
+            let now = meter.clock.now();
             input.for_each(|capability, outcomes| {
                 let held = Rc::new(capability.retain(0));
                 for (ticket, outcome) in outcomes.drain(..) {
@@ -65,13 +64,20 @@ pub fn write<'s>(
                 while flights.len() < limits.flights_max
                     && queue.is_ripe(limits, now, |epoch| !frontiers[0].less_equal(epoch))
                 {
-                    let (outcomes, batch) = queue.take(limits.outcomes_max);
+                    let (outcomes, mut batch) = queue.take(limits.outcomes_max);
+                    for Flying { ticket, .. } in &mut batch {
+                        meter.lap(Stage::WriteWait, ticket, now);
+                    }
                     let span = tracing::info_span!("flush", %lane, outcomes = outcomes.len());
-                    flights.launch(batch, flush(Arc::clone(&sink), outcomes).instrument(span));
+                    let flush = flush(Arc::clone(&sink), outcomes, meter.flushes.clone());
+                    flights.launch(batch, flush.instrument(span));
                 }
                 let Some((batch, flushed)) = flights.land() else { break };
                 tracing::debug!(%lane, outcomes = flushed.len(), "durable");
-                for Flying { asset, held, ticket } in batch {
+                for (Flying { asset, held, mut ticket }, flushed) in batch.into_iter().zip(flushed)
+                {
+                    meter.lap(Stage::Write, &mut ticket, now);
+                    meter.ended(end(flushed));
                     queue.landed(asset);
                     done.push((held, ticket));
                 }
@@ -89,8 +95,9 @@ pub fn write<'s>(
 }
 
 /// Tries until the sink knows what became of each outcome: giving up would acknowledge them.
-async fn flush(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>) -> Vec<Flushed> {
+async fn flush(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>, tries: Tries) -> Vec<Flushed> {
     let mut backoff = Backoff::new();
+    let mut retrying = None;
     loop {
         match sink.flush(&outcomes).await {
             Ok(flushed) => {
@@ -99,9 +106,19 @@ async fn flush(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>) -> Vec<Flushed> {
             }
             Err(err) => {
                 tracing::warn!(error = &err as &dyn std::error::Error, "flushing again");
+                retrying = Some(tries.failed(retrying));
                 backoff.pause().await;
             }
         }
+    }
+}
+
+fn end(flushed: Flushed) -> End {
+    match flushed {
+        Flushed::Done => End::Done,
+        Flushed::Duplicate => End::Duplicate,
+        Flushed::Stale => End::Stale,
+        Flushed::Parked => End::Parked,
     }
 }
 
@@ -116,8 +133,10 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::model::{AssetId, ConfigVersion, Fence, Origin, Scan, ScanSequence, UnixTime};
+    use crate::clock::Clock;
+    use crate::model::{AssetId, ConfigVersion, Fence, Lane, Origin, Scan, ScanSequence, UnixTime};
     use crate::sinks::SinkError;
+    use crate::telemetry::Telemetry;
 
     /// Lets one flush pass for each permit, and notes its assets.
     struct Gate {
@@ -138,11 +157,12 @@ mod tests {
     fn scanned(number: u64, asset: i64) -> (Ticket, Outcome) {
         let (config_version, sequence) = (ConfigVersion(1), ScanSequence(number));
         let fence = Fence { config_version, sequence };
-        let ticket = Ticket { number, owner: 0, weight: 1, origin: Origin::Agenda };
+        let since = UnixTime::from_micros(0);
+        let ticket = Ticket { number, owner: 0, weight: 1, since, origin: Origin::Agenda };
         let scan = Scan {
             asset: AssetId(asset),
             fence,
-            scheduled_at: UnixTime::from_micros(0),
+            scheduled_at: since,
             duration: Duration::ZERO,
             records: 0,
         };
@@ -165,12 +185,13 @@ mod tests {
             let returned = Rc::new(std::cell::RefCell::new(Vec::new()));
             let mut input = InputHandle::new();
             worker.dataflow::<Epoch, _, _>(|scope| {
-                let (sink, clock) = (Arc::clone(&gate) as Arc<dyn Sink>, Clock::system());
+                let sink = Arc::clone(&gate) as Arc<dyn Sink>;
+                let meter = Telemetry::default().lane(Lane::Slow, Clock::system());
                 let limits =
                     WriteLimits { outcomes_max: 10, flights_max: 2, group_commit_age_max: None };
                 let returned = Rc::clone(&returned);
                 let outcomes = scope.input_from(&mut input);
-                write(outcomes, Lane::Slow, clock, &handle, sink, limits)
+                write(outcomes, meter, &handle, sink, limits)
                     .inspect(move |ticket: &Ticket| returned.borrow_mut().push(ticket.number));
             });
             input.send_batch(&mut vec![scanned(1, 7), scanned(2, 7), scanned(3, 8)]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Agenda, AssetChange, Backlog, PlanProgress, Progress, Rate, Stats, TokenBucket};
 use crate::model::{
-    Asked, AssetId, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
+    Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
 
 /// When the source gives up its capability.
@@ -140,11 +140,22 @@ impl Dispatcher {
     }
 
     /// A scan heavier than all credits goes out when the lane is empty: it would wait for ever.
+    fn has_credits(&self, lane: Lane, cost: Cost) -> bool {
+        let taken = self.taken[lane];
+        let credits = u64::from(self.settings.credits[lane]);
+        taken == 0 || taken + u64::from(cost.weight) <= credits
+    }
+
+    /// Whether a scan of the lane could go out now, if the lane had credits.
+    pub fn is_held_back(&self, lane: Lane, now: UnixTime) -> bool {
+        let Some((_, _, cost)) = self.agenda.first(lane) else { return false };
+        let may_go = self.until_next(lane, now).is_some_and(|wait| wait.is_zero());
+        may_go && !self.draining && !self.has_credits(lane, cost)
+    }
+
     fn next_of(&mut self, lane: Lane, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
         let (asset, due, cost) = self.agenda.first(lane)?;
-        let taken = self.taken[lane];
-        let fits = taken + u64::from(cost.weight) <= u64::from(self.settings.credits[lane]);
-        if self.draining || now < due || !(fits || taken == 0) {
+        if self.draining || now < due || !self.has_credits(lane, cost) {
             return None;
         }
         if self.is_paced(asset) && !self.bucket.take(now) {
@@ -160,6 +171,7 @@ impl Dispatcher {
             number: self.issued,
             owner: self.settings.owner,
             weight: cost.weight,
+            since: now,
             origin: Origin::Agenda,
         };
         let event = ScanEvent {
@@ -183,20 +195,22 @@ impl Dispatcher {
         }
     }
 
-    /// Takes a ticket back: its scan is durable.
+    /// Takes a ticket back: its scan is durable. Returns how long that took since it was emitted.
     ///
     /// # Panics
     /// If it is not open: an operator answered one scan twice, and credits no longer mean anything.
-    pub fn release(&mut self, ticket: &Ticket, now: UnixTime) {
+    pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Duration {
         let open = self.open.remove(&ticket.number).expect("a ticket comes back exactly once");
         self.taken[open.lane] -= u64::from(ticket.weight);
         self.under_way.remove(&open.asset);
         self.stats.returned[open.lane] += 1;
-        let latency = now.since(open.emitted_at).as_micros();
-        self.stats.latency_us.saturating_record(u64::try_from(latency).unwrap_or(u64::MAX));
+        let took = now.since(open.emitted_at);
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.stats.latency_us.saturating_record(took_us);
         if self.settings.ending == Ending::Drained && !self.draining {
             self.agenda.rearm(open.asset, open.emitted_at);
         }
+        took
     }
 
     /// Gives back what was not emitted, and emits nothing more. Returns how many assets were due.

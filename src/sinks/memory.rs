@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{Flushed, InsightKey, Sink, SinkError};
-use crate::model::{AssetId, CheckId, Digest, Fence, Finding, Outcome};
+use crate::model::{AssetId, CheckId, Digest, Fence, Finding, Outcome, Resolution};
 
 /// Cloned freely; all clones are one sink.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +41,8 @@ pub struct InsightEvent {
     pub check: CheckId,
     pub subject: String,
     pub change: Change,
+    /// Of a resolution.
+    pub reason: Option<Resolution>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,10 +119,10 @@ impl State {
 
 impl Asset {
     fn apply(&mut self, outcome: &Outcome, history: &mut Vec<InsightEvent>) {
-        let mut record = |(check, subject): &(CheckId, String), change| {
+        let mut record = |(check, subject): &(CheckId, String), change, reason| {
             let (asset, fence) = (outcome.scan.asset, outcome.scan.fence);
             let (check, subject) = (check.clone(), subject.clone());
-            history.push(InsightEvent { asset, fence, check, subject, change });
+            history.push(InsightEvent { asset, fence, check, subject, change, reason });
         };
         for (key, finding) in &outcome.findings {
             let change = match self.insights.get(key) {
@@ -129,7 +131,7 @@ impl Asset {
                 Some(insight) if insight.finding != *finding => Change::Changed,
                 Some(_) => continue,
             };
-            record(key, change);
+            record(key, change, None);
             let finding = finding.clone();
             self.insights.insert(key.clone(), Insight { finding, is_open: true });
         }
@@ -138,9 +140,9 @@ impl Asset {
             if !insight.is_open || outcome.findings.contains_key(key) {
                 continue;
             }
-            if outcome.scope.covers(&key.0) {
+            if let Some(reason) = outcome.scope.resolution(&key.0) {
                 insight.is_open = false;
-                record(key, Change::Resolved);
+                record(key, Change::Resolved, Some(reason));
             } else {
                 kept = true;
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use scanflow::model::{AssetId, Fence, Finding, Outcome, UnknownReason, Verdict};
+use scanflow::model::{AssetId, Fence, Finding, Outcome, Resolution, UnknownReason, Verdict};
 use scanflow::sinks::memory::Change;
 use scanflow::sinks::{Flushed, InsightKey};
 
@@ -15,7 +15,7 @@ struct Model {
     fences: BTreeMap<AssetId, Fence>,
     seen: BTreeMap<InsightKey, Finding>,
     open: BTreeSet<InsightKey>,
-    history: BTreeSet<(InsightKey, Fence, Change)>,
+    history: BTreeSet<(InsightKey, Fence, Change, Option<Resolution>)>,
 }
 
 impl Model {
@@ -43,14 +43,17 @@ impl Model {
                 (Some(last), true) if last != *finding => Change::Changed,
                 (Some(_), true) => continue,
             };
-            self.history.insert((key.clone(), outcome.scan.fence, change));
+            self.history.insert((key.clone(), outcome.scan.fence, change, None));
             self.seen.insert(key.clone(), (*finding).clone());
             self.open.insert(key.clone());
         }
         for key in self.open.clone() {
-            let concerns = key.0 == outcome.scan.asset && outcome.scope.covers(&key.1);
-            if concerns && !found.contains_key(&key) {
-                self.history.insert((key.clone(), outcome.scan.fence, Change::Resolved));
+            if key.0 != outcome.scan.asset || found.contains_key(&key) {
+                continue;
+            }
+            if let Some(reason) = outcome.scope.resolution(&key.1) {
+                let fence = outcome.scan.fence;
+                self.history.insert((key.clone(), fence, Change::Resolved, Some(reason)));
                 self.open.remove(&key);
             }
         }
@@ -68,6 +71,7 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
     prop_oneof![
         Just(Verdict::Pass),
         Just(Verdict::NotApplicable),
+        Just(Verdict::Disabled),
         findings.clone().prop_map(Verdict::of),
         findings.prop_map(move |findings| Verdict::Unknown { reason, findings }),
     ]
@@ -107,7 +111,7 @@ proptest! {
                 model.open.iter().map(|key| (key.clone(), model.seen[key].clone())).collect();
             prop_assert_eq!((sink.open)(), open);
             let history = (sink.history)().into_iter();
-            let history = history.map(|e| ((e.asset, e.check, e.subject), e.fence, e.change));
+            let history = history.map(|e| ((e.asset, e.check, e.subject), e.fence, e.change, e.reason));
             prop_assert_eq!(history.collect::<BTreeSet<_>>(), model.history);
         }
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use scanflow::clock::Clock;
 use scanflow::model::{
-    AssetId, CheckId, ConfigVersion, Fence, Finding, Outcome, Scan, ScanSequence, Severity,
+    AssetId, CheckId, ConfigVersion, Fence, Finding, Outcome, Resolution, Scan, ScanSequence,
+    Severity,
 };
 use scanflow::sinks::Sink;
 use scanflow::sinks::memory::{Change, InsightEvent};
@@ -23,7 +24,9 @@ static SHARED: LazyLock<TestDatabase> =
 const OPEN: &str = "select i.asset_id, c.name, i.subject, i.severity, i.evidence
     from insights i join checks c on c.id = i.check_id
     where i.resolved_at is null and i.asset_id between $1 and $2";
-const HISTORY: &str = "select e.asset_id, c.name, e.subject, e.change, e.config_version, e.sequence
+const HISTORY: &str =
+    "select e.asset_id, c.name, e.subject, e.change, e.config_version, e.sequence,
+        e.reason
     from insight_events e join checks c on c.id = e.check_id where e.asset_id between $1 and $2
     order by e.asset_id, e.config_version, e.sequence, c.name, e.subject";
 
@@ -84,6 +87,10 @@ fn event(row: &tokio_postgres::Row, base: i64) -> InsightEvent {
         4 => Change::Reopened,
         other => panic!("{other} is no change"),
     };
+    let reason = row.get::<_, Option<&str>>(6).map(|name| {
+        let all = [Resolution::Fixed, Resolution::CheckDisabled];
+        all.into_iter().find(|reason| reason.name() == name).expect("a reason of a scan")
+    });
     let number = |column| row.get::<_, i64>(column).unsigned_abs();
     InsightEvent {
         asset: AssetId(row.get::<_, i64>(0) - base),
@@ -94,5 +101,6 @@ fn event(row: &tokio_postgres::Row, base: i64) -> InsightEvent {
         check: CheckId::from_name(row.get::<_, String>(1)),
         subject: row.get(2),
         change,
+        reason,
     }
 }

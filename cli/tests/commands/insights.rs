@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::Place;
 
 /// Two sources share names: `twin.test` is a zone of both.
-const FLEET: &str = r#"
+pub(crate) const FLEET: &str = r#"
 insert into sources (name) values ('alpha'), ('beta');
 insert into accounts (source_id, external_id, name, plan, content_hash) values
     (1, 'acc-1', 'First', 'free', gen_random_uuid()),
@@ -43,6 +43,20 @@ fn subjects(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["subject"].as_str().expect("a subject")).collect()
 }
 
+fn schema() -> jsonschema::Validator {
+    let schema = scanflow_testing::workspace().join("schemas/insight.v1.schema.json");
+    let schema = std::fs::read_to_string(schema).expect("a schema");
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    jsonschema::meta::validate(&schema).expect("a schema of JSON Schema 2020-12");
+    jsonschema::validator_for(&schema).expect("a valid schema")
+}
+
+pub(crate) fn assert_fits_schema(line: &Value) {
+    let schema = schema();
+    let errors: Vec<String> = schema.iter_errors(line).map(|err| err.to_string()).collect();
+    assert!(errors.is_empty(), "{line}: {errors:?}");
+}
+
 #[tokio::test]
 async fn a_json_line_has_exactly_these_keys_and_fits_the_schema() {
     let place = Place::filled(FLEET).await;
@@ -51,15 +65,8 @@ async fn a_json_line_has_exactly_these_keys_and_fits_the_schema() {
     let lines = ran.json_lines();
     assert_eq!(lines.len(), 8);
 
-    let schema = scanflow_testing::workspace().join("schemas/insight.v1.schema.json");
-    let schema = std::fs::read_to_string(schema).expect("a schema");
-    let schema: Value = serde_json::from_str(&schema).expect("JSON");
-    jsonschema::meta::validate(&schema).expect("a schema of JSON Schema 2020-12");
-    let schema = jsonschema::validator_for(&schema).expect("a valid schema");
-    for line in &lines {
-        let errors: Vec<String> = schema.iter_errors(line).map(|err| err.to_string()).collect();
-        assert!(errors.is_empty(), "{line}: {errors:?}");
-    }
+    lines.iter().for_each(assert_fits_schema);
+    let schema = schema();
     for (key, value) in [("state", "resolved"), ("severity", "awful"), ("first_seen", "today")] {
         let mut broken = lines[0].clone();
         broken[key] = value.into();

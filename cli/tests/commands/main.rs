@@ -3,9 +3,12 @@
 mod checks;
 mod exits;
 mod export;
+mod generate;
 mod import;
 mod insights;
 mod migrate;
+mod policy;
 mod process;
+mod reviews;
 mod settings;
 mod status;

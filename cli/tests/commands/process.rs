@@ -15,6 +15,8 @@ pub(crate) fn scanflow(folder: &Path, arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
+    // Processes of other tests listen as well.
+    command.env("SCANFLOW_ADMIN__LISTEN", "127.0.0.1:0");
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command
 }

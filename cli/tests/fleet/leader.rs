@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::process::Place;
 use crate::running::Running;
 
-const LEASE_TTL: &str = "3s";
+pub(crate) const LEASE_TTL: &str = "3s";
 
 async fn imported(source: &str) -> Option<Place> {
     Some(Place::importing(shared_data(source)?).await)
@@ -75,7 +75,7 @@ async fn sigterm_drains_and_hands_the_lease_on() {
 }
 
 /// A run whose flushes wait for a lock that the returned connection holds.
-async fn stuck(place: &Place, grace: &str) -> (Running, Client) {
+pub(crate) async fn stuck(place: &Place, grace: &str) -> (Running, Client) {
     let (client, connection) =
         tokio_postgres::connect(&place.test.url, tokio_postgres::NoTls).await.expect("connected");
     tokio::spawn(connection);

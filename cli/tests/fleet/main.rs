@@ -4,8 +4,11 @@
 mod process;
 
 mod dice;
+mod admin;
+mod hangup;
 mod killed;
 mod leader;
+mod private;
 mod repaired;
 mod running;
 mod secret;

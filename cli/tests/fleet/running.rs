@@ -55,7 +55,7 @@ impl Running {
     }
 
     /// Waits for a line on stderr with these words.
-    pub(crate) async fn says(&mut self, words: &str) {
+    pub(crate) async fn says(&mut self, words: &str) -> String {
         loop {
             let line = tokio::time::timeout(WAIT_MAX, self.stderr.recv()).await;
             let line = line.unwrap_or_else(|_| panic!("it does not say {words:?}: {}", self.said));
@@ -63,7 +63,7 @@ impl Running {
             self.said += &line;
             self.said.push('\n');
             if line.contains(words) {
-                return;
+                return line;
             }
         }
     }

@@ -18,6 +18,7 @@ use scanflow::schedule::Ending;
 use scanflow::sinks::Sink;
 use scanflow::stop::Stop;
 use scanflow::store::SnapshotStore;
+use scanflow::telemetry::Telemetry;
 use scanflow::{sinks, store};
 use scanflow_dataflows::{Job, Summary};
 use timely::CommunicationConfig;
@@ -25,8 +26,10 @@ use timely::CommunicationConfig;
 use crate::doubles::{Flaky, Stuck, Telling};
 use crate::fleet::{Dice, FAST, SLOW, by_loop, dispatcher};
 
+mod blocks;
 mod doubles;
 mod fleet;
+mod measured;
 
 const RUN_MAX: Duration = Duration::from_secs(60);
 
@@ -204,7 +207,9 @@ fn job(
     let dispatcher = dispatcher(listed, round << 40, Ending::Once);
     let dispatcher = Arc::new(Mutex::new(Some(dispatcher)));
     let (feed, stop) = (Feed::default(), Stop::default());
-    Job { config, stores, sinks, checks: checks::ALL, dispatcher, feed, stop }
+    let (shape, telemetry, policy) = (Arc::default(), Telemetry::default(), Arc::default());
+    let checks = checks::ALL;
+    Job { config, stores, sinks, checks, policy, dispatcher, feed, stop, shape, telemetry }
 }
 
 fn run(workers: CommunicationConfig, job: Job) -> Summary {

@@ -119,6 +119,32 @@ fn errors_name_file_line_and_key() {
             "conf/scanflow.toml:2: database.connections_max: must be at least 3",
         ),
         ("[run]\nworkers 2", "conf/scanflow.toml:2: "),
+        (
+            "[checks]\ndisable = [\n\"caa.mising\"]",
+            "conf/scanflow.toml:3: checks.disable: no check has the id `caa.mising`: there is caa.missing",
+        ),
+        (
+            "[checks]\n\nseverity = { \"no.such\" = \"low\" }",
+            "conf/scanflow.toml:3: checks.severity.no.such: no check has the id `no.such`: see",
+        ),
+        (
+            "[checks.severity]\n\"caa.missing\" = \"bad\"",
+            "conf/scanflow.toml:2: checks.severity.caa.missing: unknown value, expected one of `info`",
+        ),
+        ("[checks]\nenable = []", "conf/scanflow.toml:2: checks.enable: unknown key `enable`"),
+        (
+            "[[checks.for]]\nplan = \"free\"\n[[checks.for]]\nplan = \"pro\"\nenable = [\"x\"]",
+            "conf/scanflow.toml:5: checks.for[1].enable: no check has the id `x`",
+        ),
+        (
+            "[[checks.for]]\nplan = \"free\"\n\n[[checks.for]]\ndisable = [\"spf.missing\"]",
+            "conf/scanflow.toml:4: checks.for[1]: needs plan or account",
+        ),
+        (
+            "[[checks.for]]\nplan = \"a\"\ndisable = [\"spf.missing\"]\nenable = [\"spf.missing\"]",
+            "conf/scanflow.toml:1: checks.for[0]: disables and enables the same check",
+        ),
+        ("[[checks.for]]\nplans = \"a\"", "conf/scanflow.toml:2: checks.for[0].plans: unknown key"),
     ] {
         let err = read(text, &[], &[]).expect_err(text);
         assert!(err.starts_with(expected), "{text}: {err}");
@@ -219,6 +245,21 @@ fn the_file_at_the_root_holds_every_key_with_its_default() {
     all.database.url = Some(Secret::new("url"));
     all.database.url_file = Some("file".into());
     assert_eq!(keys(&stands), keys(&Table::try_from(all).expect("TOML")));
+}
+
+/// What is shown commented out is read, too.
+#[test]
+fn the_example_of_an_exception_is_valid() {
+    let text = include_str!("../../../scanflow.toml");
+    let lines = text.lines().skip_while(|line| *line != "# [[checks.for]]");
+    let example: String =
+        lines.map_while(|line| line.strip_prefix("# ")).flat_map(|line| [line, "\n"]).collect();
+    let config = read(&example, &[], &[]).expect("valid");
+    let [exception] = &config.checks.exceptions[..] else { panic!("one: {example}") };
+    assert!(exception.account.as_ref().is_some_and(|account| account.matches("moj:x")));
+    let counts = [exception.disable.len(), exception.enable.len(), exception.severity.len()];
+    assert_eq!((exception.plan.as_deref(), counts), (Some("free"), [1, 1, 1]));
+    assert_eq!(read(&toml::to_string(&config).expect("TOML"), &[], &[]), Ok(config));
 }
 
 fn keys(table: &Table) -> BTreeSet<String> {

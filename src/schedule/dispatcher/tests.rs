@@ -109,7 +109,9 @@ fn once_scans_each_asset_once_due_or_not_and_is_over() {
         let out = emit(&mut dispatcher, NOON);
         assert_eq!(out.len(), expected, "{ending:?}");
         assert!(!dispatcher.is_over());
-        out.iter().for_each(|(ticket, _)| dispatcher.release(ticket, NOON));
+        out.iter().for_each(|(ticket, _)| {
+            dispatcher.release(ticket, NOON);
+        });
         assert!(emit(&mut dispatcher, NOON + 9 * DAY).is_empty());
         assert!(dispatcher.is_over());
     }

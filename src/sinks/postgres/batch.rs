@@ -7,12 +7,12 @@ use deadpool_postgres::Client;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::model::{CheckId, Outcome, UnixTime};
+use crate::model::{CheckId, Outcome, Resolution, UnixTime};
 use crate::sinks::Flushed;
 use crate::store::postgres::DatabaseError;
 
 const FLUSH: &str = "select results, opened, changed, resolved, reopened
-    from flush_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    from flush_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 /// Columns of one length: the outcomes, their scopes (each different one once) and their findings.
 pub(super) struct Batch<'o> {
@@ -26,6 +26,7 @@ pub(super) struct Batch<'o> {
     scopes: Vec<i32>,
     scope_numbers: Vec<i32>,
     scope_checks: Vec<i16>,
+    scope_disabled: Vec<bool>,
     finding_assets: Vec<i64>,
     finding_checks: Vec<i16>,
     finding_subjects: Vec<&'o str>,
@@ -39,16 +40,21 @@ pub(super) struct BatchFlushed {
     pub(super) results: Vec<Flushed>,
     /// Opened, changed, resolved, reopened.
     pub(super) rows: [u64; 4],
+    /// Outcomes with the digest of the one before.
+    pub(super) unchanged: u64,
 }
 
 impl<'o> Batch<'o> {
     /// `outcomes` in the order of their assets; `numbers` knows every check in them.
     pub(super) fn new(outcomes: &[&'o Outcome], numbers: &HashMap<CheckId, i16>) -> Batch<'o> {
         let scans = || outcomes.iter().map(|outcome| &outcome.scan);
-        let mut different = BTreeMap::<Vec<i16>, i32>::new();
+        let mut different = BTreeMap::<Vec<(i16, bool)>, i32>::new();
         let mut scopes = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            let checks = outcome.scope.checks().map(|check| numbers[check]).collect();
+            let checks = outcome.scope.checks();
+            let checks =
+                checks.map(|(check, resolution)| (numbers[check], is_disabled(resolution)));
+            let checks = checks.collect();
             let next = different.len() as i32;
             scopes.push(*different.entry(checks).or_insert(next));
         }
@@ -72,7 +78,8 @@ impl<'o> Batch<'o> {
             digests: outcomes.iter().map(|o| o.digest.map(|d| Uuid::from_u128(d.0))).collect(),
             scopes,
             scope_numbers: scope_rows().map(|(number, _)| number).collect(),
-            scope_checks: scope_rows().map(|(_, check)| check).collect(),
+            scope_checks: scope_rows().map(|(_, (check, _))| check).collect(),
+            scope_disabled: scope_rows().map(|(_, (_, is_disabled))| is_disabled).collect(),
             finding_assets: findings().map(|(asset, ..)| asset).collect(),
             finding_checks: findings().map(|(_, check, _)| numbers[check]).collect(),
             finding_subjects: findings().map(|(.., found)| found.subject.as_str()).collect(),
@@ -87,7 +94,7 @@ impl<'o> Batch<'o> {
         now: UnixTime,
     ) -> Result<BatchFlushed, DatabaseError> {
         let at = SystemTime::from(now);
-        let arguments: [&(dyn ToSql + Sync); 16] = [
+        let arguments: [&(dyn ToSql + Sync); 17] = [
             &at,
             &self.assets,
             &self.config_versions,
@@ -104,16 +111,25 @@ impl<'o> Batch<'o> {
             &self.finding_subjects,
             &self.finding_severities,
             &self.finding_evidence,
+            &self.scope_disabled,
         ];
         let statement = client.prepare_cached(FLUSH).await?;
         let row = client.query_one(&statement, &arguments).await?;
         let codes: Vec<i16> = row.get(0);
+        let unchanged = codes.iter().filter(|code| **code == 1).count() as u64;
         let results = codes.into_iter().map(|code| match code {
             0 | 1 => Flushed::Done,
             2 => Flushed::Duplicate,
             _ => Flushed::Stale,
         });
         let rows = [1, 2, 3, 4].map(|column| u64::from(row.get::<_, i32>(column).unsigned_abs()));
-        Ok(BatchFlushed { results: results.collect(), rows })
+        Ok(BatchFlushed { results: results.collect(), rows, unchanged })
+    }
+}
+
+fn is_disabled(resolution: Resolution) -> bool {
+    match resolution {
+        Resolution::Fixed => false,
+        Resolution::CheckDisabled => true,
     }
 }

@@ -7,6 +7,7 @@ use tokio_postgres::Client;
 
 use crate::model::{CheckId, Outcome};
 use crate::store::postgres::DatabaseError;
+use crate::telemetry::SinkMeter;
 
 /// Numbers as they were met. A check that Postgres does not know gets one.
 #[derive(Debug, Default)]
@@ -26,13 +27,14 @@ impl CheckNumbers {
         &self,
         client: &Client,
         outcomes: &[&Outcome],
+        meter: &SinkMeter,
     ) -> Result<Arc<HashMap<CheckId, i16>>, DatabaseError> {
         let known = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
         let unknown: BTreeSet<&str> = outcomes
             .iter()
             .flat_map(|outcome| {
                 let found = outcome.findings.keys().map(|(check, _)| check);
-                outcome.scope.checks().chain(found)
+                outcome.scope.checks().map(|(check, _)| check).chain(found)
             })
             .filter(|check| !known.contains_key(*check))
             .map(CheckId::as_str)
@@ -41,6 +43,7 @@ impl CheckNumbers {
             return Ok(known);
         }
         let names: Vec<&str> = unknown.into_iter().collect();
+        meter.round_trips(2);
         client.execute(REGISTER, &[&names]).await?;
         let mut known = HashMap::clone(&known);
         for row in client.query(NUMBERS, &[&names]).await? {

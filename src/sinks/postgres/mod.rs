@@ -1,6 +1,6 @@
 //! Keeps insights in Postgres.
 //!
-//! A flush is one transaction and one round trip: the function `flush_outcomes` (migration V0002).
+//! A flush is one transaction and one round trip: the function `flush_outcomes` (migration V0004).
 //! What can never be stored is found by halving the batch, and kept aside in `dead_letters`.
 
 use std::collections::VecDeque;
@@ -14,6 +14,7 @@ use super::{Flushed, Sink, SinkError};
 use crate::clock::Clock;
 use crate::model::Outcome;
 use crate::store::postgres::{Database, DatabaseError};
+use crate::telemetry::{Action, SinkMeter};
 
 mod batch;
 mod check_numbers;
@@ -26,6 +27,7 @@ pub struct Postgres {
     clock: Clock,
     checks: CheckNumbers,
     rows: RowCounters,
+    meter: SinkMeter,
 }
 
 /// Rows of the history that a sink wrote since it was made.
@@ -44,7 +46,12 @@ impl Postgres {
     /// The lane's own connections: a slow flush must not hold up the other lane.
     pub fn new(database: Database, clock: Clock) -> Postgres {
         let (checks, rows) = (CheckNumbers::default(), RowCounters::default());
-        Postgres { database, clock, checks, rows }
+        Postgres { database, clock, checks, rows, meter: SinkMeter::default() }
+    }
+
+    #[must_use]
+    pub fn measured_by(self, meter: SinkMeter) -> Postgres {
+        Postgres { meter, ..self }
     }
 
     pub fn rows(&self) -> Rows {
@@ -55,11 +62,21 @@ impl Postgres {
 
     async fn flush_batch(&self, outcomes: &[&Outcome]) -> Result<Vec<Flushed>, DatabaseError> {
         let client = self.database.client().await?;
-        let numbers = self.checks.of(&client, outcomes).await?;
-        let flush = Batch::new(outcomes, &numbers).flush(&client, self.clock.now()).await?;
-        for (counter, rows) in self.rows.0.iter().zip(flush.rows) {
+        let numbers = self.checks.of(&client, outcomes, &self.meter).await?;
+        let batch = Batch::new(outcomes, &numbers);
+        let started = self.clock.now();
+        self.meter.round_trips(1);
+        let flush = batch.flush(&client, started).await?;
+        self.meter.flushed(self.clock.now().since(started));
+        let changes = [Action::New, Action::Changed, Action::Resolved, Action::Reopened];
+        for ((counter, action), rows) in self.rows.0.iter().zip(changes).zip(flush.rows) {
             counter.fetch_add(rows, Ordering::Relaxed);
+            self.meter.rows(action, rows);
         }
+        let ended = |how| flush.results.iter().filter(|result| **result == how).count() as u64;
+        self.meter.rows(Action::Unchanged, flush.unchanged);
+        self.meter.rows(Action::Stale, ended(Flushed::Stale));
+        self.meter.rows(Action::Duplicate, ended(Flushed::Duplicate));
         Ok(flush.results)
     }
 }
@@ -89,8 +106,12 @@ impl Sink for Postgres {
                 Err(err) if !err.blames_values() => return Err(failed(err)),
                 Err(err) if batch.len() == 1 => {
                     let client = self.database.client().await.map_err(failed)?;
+                    self.meter.round_trips(1);
                     let parked = park::park(&client, chosen[0], &err, self.clock.now()).await;
                     results[batch[0]] = parked.map_err(failed)?;
+                    if results[batch[0]] == Flushed::Parked {
+                        self.meter.parked(&err.sqlstate());
+                    }
                 }
                 Err(_) => {
                     let (left, right) = batch.split_at(batch.len() / 2);

@@ -51,7 +51,7 @@ fn payload(outcome: &Outcome) -> Vec<u8> {
             "evidence": found.evidence,
         })
     });
-    let checks: Vec<_> = outcome.scope.checks().collect();
+    let checks: Vec<_> = outcome.scope.checks().map(|(check, _)| check).collect();
     json!({ "v": 1, "completed": checks, "findings": findings.collect::<Vec<_>>() })
         .to_string()
         .into_bytes()

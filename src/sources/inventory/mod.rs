@@ -123,12 +123,17 @@ pub async fn import(
             .run(database, surveyed, &options.prune)
             .await?;
     }
+    analyze(database, &report).await?;
+    Ok(report)
+}
+
+/// Brings the statistics of the tables up to date, if an import changed much.
+pub(super) async fn analyze(database: &Database, report: &Report) -> Result<(), DatabaseError> {
     if report.written.changed > ANALYZED_ABOVE {
         let client = database.client().await?;
-        let analyze = "analyze accounts, zones, records, scan_state";
-        client.batch_execute(analyze).await.map_err(DatabaseError::from)?;
+        client.batch_execute("analyze accounts, zones, records, scan_state").await?;
     }
-    Ok(report)
+    Ok(())
 }
 
 /// The import of one source.

@@ -107,6 +107,12 @@ pub fn walk(paths: &[PathBuf], name: Option<&str>, owner: &Owner) -> Result<Foun
             sources.entry(name).or_default().extend(parts);
         }
     }
+    if sources.is_empty()
+        && let Some(path) = paths.first()
+    {
+        let (path, reason) = (path.clone(), EXPECTED.to_owned());
+        return Err(WalkError::Nothing { path, reason });
+    }
     let sources = sources.into_iter().map(|(name, mut parts)| {
         // The listing before the records, also when they were given one by one.
         parts.sort_by_key(|part| match part {
@@ -149,6 +155,10 @@ fn note(path: PathBuf, reason: String) -> Problem {
 fn at(path: &Path, notes: &mut Vec<Problem>) -> Result<Vec<Named>, WalkError> {
     let unreadable = |source| WalkError::Unreadable { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+        if is_expected(path) {
+            notes.push(note(path.to_owned(), EXPECTED.to_owned()));
+            return Ok(Vec::new());
+        }
         return Ok(vec![(source_name(path), vec![file(path)])]);
     }
     let entries = entries(path).map_err(unreadable)?;
@@ -219,7 +229,8 @@ fn folder(entries: &[PathBuf], notes: &mut Vec<Problem>) -> Result<Vec<Part>, St
     }
     let taken = |entry: &PathBuf| parts.iter().any(|part| part.holds(entry));
     for entry in entries.iter().filter(|entry| !taken(entry)) {
-        notes.push(note(entry.clone(), "no inventory".to_owned()));
+        let reason = if is_expected(entry) { EXPECTED } else { "no inventory" };
+        notes.push(note(entry.clone(), reason.to_owned()));
     }
     Ok(parts)
 }
@@ -264,6 +275,13 @@ fn plain_name(path: &Path) -> &str {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.strip_suffix(".zst").unwrap_or(name)
 }
+
+/// What a generated fleet says of itself lies beside it.
+fn is_expected(path: &Path) -> bool {
+    matches!(plain_name(path), "expected.jsonl" | "expected.ndjson")
+}
+
+const EXPECTED: &str = "what a scan must find, no inventory";
 
 fn is_json_lines(path: &Path) -> bool {
     let name = plain_name(path);
@@ -341,7 +359,13 @@ mod tests {
             fs::write(&path, "").expect("a file");
             path
         });
-        let found = walk(&paths, Some("x"), &Owner::default()).expect("a source");
+        let expected = folder.path().join("expected.jsonl.zst");
+        fs::write(&expected, "").expect("a file");
+        let given = [&paths[..], &[expected.clone()]].concat();
+        let found = walk(&given, Some("x"), &Owner::default()).expect("a source");
+        assert_eq!(found.notes, [note(expected.clone(), EXPECTED.to_owned())]);
+        let alone = walk(&[expected], None, &Owner::default());
+        assert!(matches!(alone, Err(WalkError::Nothing { .. })));
         let [accounts, zones, records] = &found.sources[0].parts[..] else { panic!("three parts") };
         assert!(accounts.holds(&paths[1]) && zones.holds(&paths[2]) && records.holds(&paths[0]));
     }

@@ -6,10 +6,10 @@ use std::fmt::Write;
 const TABLES: [(&str, &[&str]); 5] = [
     ("select", &["schema_migrations"]),
     // Append-only; dropping old partitions is the owner's.
-    ("select, insert", &["insight_events"]),
+    ("select, insert", &["insight_events", "insight_review_events"]),
     ("select, insert, delete", &["records", "asset_changes", "dead_letters"]),
     ("select, insert, update", &["sources", "accounts", "zones", "checks", "insights"]),
-    ("select, insert, update, delete", &["scan_state", "leases"]),
+    ("select, insert, update, delete", &["scan_state", "leases", "insight_reviews"]),
 ];
 
 const SEQUENCES: [&str; 1] = ["asset_ids"];

@@ -9,6 +9,7 @@ use futures_util::TryStreamExt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, RowStream};
 
+use super::reviews::{Classification, Review, STANDS};
 use super::{Database, DatabaseError};
 use crate::inventory::normalise;
 use crate::model::{AssetKind, Severity, UnixTime};
@@ -24,6 +25,16 @@ pub struct InsightFilter {
     pub severity_min: Severity,
     /// None: open and resolved ones.
     pub state: Option<State>,
+    /// None: open ones that nobody has reviewed, and all resolved ones.
+    pub review: Option<ReviewFilter>,
+}
+
+/// Which of the reviewed insights. A review whose time is over is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewFilter {
+    None,
+    Only(Classification),
+    Any,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +70,16 @@ pub struct Insight {
     /// None: open.
     pub resolved_at: Option<UnixTime>,
     pub evidence: serde_json::Value,
+    /// Also one whose time is over.
+    pub review: Option<Review>,
 }
 
 impl Insight {
+    /// Whether somebody has said that it may be left alone, and that still counts.
+    pub fn is_reviewed(&self) -> bool {
+        self.review.as_ref().is_some_and(|review| !review.is_expired)
+    }
+
     pub fn state(&self) -> State {
         if self.resolved_at.is_some() { State::Resolved } else { State::Open }
     }
@@ -84,32 +102,63 @@ pub async fn insights(
     database: &Database,
     filter: &InsightFilter,
 ) -> Result<Insights, DatabaseError> {
+    let reviewed = match filter.review {
+        None => format!("and (i.resolved_at is not null or not {STANDS})"),
+        Some(ReviewFilter::None) => format!("and not {STANDS}"),
+        Some(ReviewFilter::Only(kind)) => {
+            format!("and {STANDS} and r.classification = '{}'", kind.name())
+        }
+        Some(ReviewFilter::Any) => String::new(),
+    };
+    let query = format!(
+        r#"select i.id, c.name, i.severity, z.id is not null, coalesce(z.external_id, a.external_id),
+                  coalesce(z.name, a.name), a.external_id, i.subject, i.first_seen, i.changed_at,
+                  i.resolved_at, i.evidence,
+                  r.classification, r.until, r.note, r.author, r.reviewed_at, {STANDS}
+             {} {reviewed}
+            order by i.severity desc, c.name collate "C", coalesce(z.name, a.name) collate "C",
+                     i.subject collate "C", i.id"#,
+        chosen(filter),
+    );
+    let severity_min = filter.severity_min as i16;
+    let client = database.client().await?;
+    let rows = client.query_raw(&query, parameters(filter, &severity_min)).await?;
+    Ok(Insights { rows: Box::pin(rows), _client: client })
+}
+
+/// How many open insights the filter would choose if they were not reviewed.
+pub async fn reviewed(database: &Database, filter: &InsightFilter) -> Result<i64, DatabaseError> {
+    let query =
+        format!("select count(*) {} and i.resolved_at is null and {STANDS}", chosen(filter));
+    let severity_min = filter.severity_min as i16;
+    let client = database.client().await?;
+    Ok(client.query_one(&query, &parameters(filter, &severity_min)).await?.get(0))
+}
+
+/// The rows of a filter, whether reviewed or not.
+fn chosen(filter: &InsightFilter) -> String {
     let state = match filter.state {
         None => "",
         Some(State::Open) => "and i.resolved_at is null",
         Some(State::Resolved) => "and i.resolved_at is not null",
     };
-    let query = format!(
-        r#"select i.id, c.name, i.severity, z.id is not null, coalesce(z.external_id, a.external_id),
-                  coalesce(z.name, a.name), a.external_id, i.subject, i.first_seen, i.changed_at,
-                  i.resolved_at, i.evidence
-             from insights i
-             join checks c on c.id = i.check_id
-             left join zones z on z.id = i.asset_id
-             join accounts a on a.id = coalesce(z.account_id, i.asset_id)
-            where ($1::bigint[] is null or a.id = any($1))
-              and ($2::bigint[] is null or z.id = any($2))
-              and (cardinality($3::text[]) = 0 or c.name = any($3))
-              and $4 <= i.severity {state}
-            order by i.severity desc, c.name collate "C", coalesce(z.name, a.name) collate "C",
-                     i.subject collate "C", i.id"#
-    );
-    let severity_min = filter.severity_min as i16;
-    let parameters: [&(dyn ToSql + Sync); 4] =
-        [&filter.accounts, &filter.zones, &filter.checks, &severity_min];
-    let client = database.client().await?;
-    let rows = client.query_raw(&query, parameters).await?;
-    Ok(Insights { rows: Box::pin(rows), _client: client })
+    format!(
+        "from insights i
+         join checks c on c.id = i.check_id
+         left join zones z on z.id = i.asset_id
+         join accounts a on a.id = coalesce(z.account_id, i.asset_id)
+         left join insight_reviews r on (r.asset_id, r.check_id, r.subject)
+                                      = (i.asset_id, i.check_id, i.subject)
+        where ($1::bigint[] is null or a.id = any($1))
+          and ($2::bigint[] is null or z.id = any($2))
+          and (cardinality($3::text[]) = 0 or c.name = any($3))
+          and $4 <= i.severity {state}"
+    )
+}
+
+/// Those of [`chosen`].
+fn parameters<'a>(filter: &'a InsightFilter, severity_min: &'a i16) -> [&'a (dyn ToSql + Sync); 4] {
+    [&filter.accounts, &filter.zones, &filter.checks, severity_min]
 }
 
 impl Insights {
@@ -134,6 +183,7 @@ fn insight(row: &Row) -> Insight {
         changed_at: time(row, 9),
         resolved_at: row.get::<_, Option<SystemTime>>(10).map(UnixTime::from),
         evidence: row.get(11),
+        review: Review::from_row(row, 12),
     }
 }
 

@@ -35,6 +35,7 @@ pub const ALL: &[Migration] = &[
     migration!(1, "V0001__schema.sql"),
     migration!(2, "V0002__functions.sql"),
     migration!(3, "V0003__prune.sql"),
+    migration!(4, "V0004__reviews.sql"),
 ];
 
 /// The version of the schema that this binary works with.

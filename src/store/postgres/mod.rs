@@ -15,6 +15,8 @@ pub mod grants;
 pub mod import;
 pub mod insights;
 pub mod migrate;
+pub mod readiness;
+pub mod reviews;
 pub mod status;
 pub mod tls;
 pub mod url;

@@ -16,8 +16,10 @@ use crate::store::{SnapshotStore, StoreError};
 /// One row an asset, with its records as arrays: a row is read in one statement, so version and
 /// records belong together.
 const ZONES: &str = "select z.id, z.config_version, z.name, z.state, z.settings, z.dnssec,
-        z.records_complete, r.names, r.types, r.contents, r.priorities, r.ttls, r.proxied, r.private
+        z.records_complete, r.names, r.types, r.contents, r.priorities, r.ttls, r.proxied, r.private,
+        a.external_id, coalesce(z.plan, a.plan)
     from zones z
+    join accounts a on a.id = z.account_id
     cross join lateral (
         select array_agg(name) as names, array_agg(type) as types,
                array_agg(content) as contents, array_agg(priority) as priorities,
@@ -26,7 +28,7 @@ const ZONES: &str = "select z.id, z.config_version, z.name, z.state, z.settings,
           from records where zone_id = z.id) r
     where z.id = any($1) and z.removed_at is null";
 
-const ACCOUNTS: &str = "select id, config_version, external_id, name, tags, settings, members
+const ACCOUNTS: &str = "select id, config_version, external_id, name, tags, settings, members, plan
     from accounts where id = any($1) and removed_at is null";
 
 /// Asked names with each of their ancestors; the active zone with the longest name answers, of
@@ -105,6 +107,8 @@ fn zone(row: &Row) -> Result<Snapshot, DatabaseError> {
         asset: AssetId(row.try_get(0)?),
         config_version: ConfigVersion(row.try_get::<_, i64>(1)?.cast_unsigned()),
         name: row.try_get(2)?,
+        account: row.try_get(14)?,
+        plan: row.try_get(15)?,
         state: row.try_get::<_, Json<_>>(3)?.0,
         settings: row.try_get::<_, Option<Json<_>>>(4)?.map(|settings| settings.0),
         dnssec: row.try_get::<_, Option<Json<_>>>(5)?.map(|dnssec| dnssec.0),
@@ -152,6 +156,7 @@ fn account(row: &Row) -> Result<Snapshot, DatabaseError> {
         tags: row.try_get(4)?,
         settings: row.try_get::<_, Option<Json<_>>>(5)?.map(|settings| settings.0),
         members: row.try_get::<_, Option<Json<_>>>(6)?.map(|members| members.0),
+        plan: row.try_get(7)?,
     }))
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use deadpool_postgres::Transaction;
+
 use super::insights::{severity, time};
+use super::reviews::{Classification, STANDS};
 use super::{Database, DatabaseError};
 use crate::lanes::Lanes;
 use crate::model::{PerLane, Severity, UnixTime};
@@ -16,6 +19,8 @@ pub struct Status {
     pub plans: Vec<Freshness>,
     /// Open insights, the worst first.
     pub open: Vec<(Severity, i64)>,
+    /// Those of them that somebody has reviewed.
+    pub reviewed: Vec<(Severity, Classification, i64)>,
     /// Assets by the lane that their next scan is predicted to take.
     pub lanes: PerLane<i64>,
     pub last_completed_at: Option<UnixTime>,
@@ -80,6 +85,18 @@ const FRESHNESS: &str = "
 const OPEN_BY_SEVERITY: &str = "select severity, count(*) from insights
     where resolved_at is null group by severity order by severity desc";
 
+/// Counted from the reviews, which are few, or else all that is open.
+fn reviewed_by_severity() -> String {
+    format!(
+        "select i.severity, r.classification, count(*)
+           from insight_reviews r
+           join insights i on (i.asset_id, i.check_id, i.subject)
+                            = (r.asset_id, r.check_id, r.subject)
+          where i.resolved_at is null and {STANDS}
+          group by i.severity, r.classification order by i.severity desc, r.classification"
+    )
+}
+
 /// Open insights, the worst first; severities without any are left out.
 pub async fn open_by_severity(database: &Database) -> Result<Vec<(Severity, i64)>, DatabaseError> {
     let client = database.client().await?;
@@ -134,6 +151,35 @@ pub async fn status(
     let open = transaction.query(OPEN_BY_SEVERITY, &[]).await?;
     let open = open.iter().map(|row| (severity(row.get(0)), row.get(1))).collect();
 
+    let reviewed = transaction.query(&reviewed_by_severity(), &[]).await?;
+    let reviewed = reviewed
+        .iter()
+        .map(|row| (severity(row.get(0)), Classification::from_name(row.get(1)), row.get(2)));
+    let reviewed = reviewed.collect();
+
+    let (leases, dead_letters) = leases_and_dead_letters(&transaction).await?;
+    transaction.commit().await?;
+    Ok(Status { at, plans, open, reviewed, lanes: counts, last_completed_at, leases, dead_letters })
+}
+
+/// Who leads, and how many outcomes could not be stored. What of the status the job does not know
+/// by itself; the database stops after `within`.
+pub async fn beside_the_job(
+    database: &Database,
+    within: Duration,
+) -> Result<(Vec<Leader>, i64), DatabaseError> {
+    let mut client = database.client().await?;
+    let transaction = client.build_transaction().read_only(true).start().await?;
+    let within_ms = within.as_millis();
+    transaction.batch_execute(&format!("set local statement_timeout = {within_ms}")).await?;
+    let beside = leases_and_dead_letters(&transaction).await?;
+    transaction.commit().await?;
+    Ok(beside)
+}
+
+async fn leases_and_dead_letters(
+    transaction: &Transaction<'_>,
+) -> Result<(Vec<Leader>, i64), DatabaseError> {
     let leases = "select name, holder, expires_at, clock_timestamp() < expires_at
                     from leases order by name";
     let leases = transaction.query(leases, &[]).await?;
@@ -143,10 +189,6 @@ pub async fn status(
         expires_at: time(row, 2),
         is_live: row.get(3),
     });
-    let leases = leases.collect();
-
     let dead_letters = transaction.query_one("select count(*) from dead_letters", &[]).await?;
-    let dead_letters = dead_letters.get(0);
-    transaction.commit().await?;
-    Ok(Status { at, plans, open, lanes: counts, last_completed_at, leases, dead_letters })
+    Ok((leases.collect(), dead_letters.get(0)))
 }

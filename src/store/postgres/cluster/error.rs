@@ -61,6 +61,14 @@ pub enum ClusterError {
          and start again"
     )]
     SocketLost { data: PathBuf },
+    /// What was asked for needs the private Postgres for itself.
+    #[error("the private Postgres of {state_dir} is used by {by}: end that and try again")]
+    InUse { state_dir: PathBuf, by: String },
+    #[error(
+        "{program} is missing in {folder}, where the server of Postgres is: install its client \
+         programs of the same version"
+    )]
+    NoProgram { program: &'static str, folder: PathBuf },
     #[error("{program} failed: {reason}")]
     Program { program: &'static str, reason: String },
     #[error(transparent)]
@@ -75,7 +83,8 @@ impl ClusterError {
         match self {
             ClusterError::Missing { .. }
             | ClusterError::Unsupported { .. }
-            | ClusterError::OtherMajor { .. } => true,
+            | ClusterError::OtherMajor { .. }
+            | ClusterError::NoProgram { .. } => true,
             ClusterError::StateDir { .. }
             | ClusterError::NotADatabase { .. }
             | ClusterError::Untraversable { .. }
@@ -84,6 +93,7 @@ impl ClusterError {
             | ClusterError::SocketPath
             | ClusterError::SocketFolder { .. }
             | ClusterError::SocketLost { .. }
+            | ClusterError::InUse { .. }
             | ClusterError::Program { .. }
             | ClusterError::Database(_)
             | ClusterError::Migrate(_) => false,

@@ -9,9 +9,12 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use account::ServerUser;
+pub use backup::{BackedUp, BackupError, Contents, Counts, Restore};
 pub use binaries::{Binaries, MAJORS, Search};
 pub use error::ClusterError;
 pub use server::{Server, StopMode, USER, major_of};
@@ -22,13 +25,19 @@ use super::migrate;
 use crate::clock::Clock;
 
 mod account;
+mod backup;
 mod binaries;
 mod error;
 mod install;
 mod server;
 mod socket;
+mod users;
+mod watch;
 
 const DATABASE: &str = "scanflow";
+/// Where a restore works beside the database, and where that one is while it is dropped.
+const RESTORING: &str = "scanflow_restoring";
+const REPLACED: &str = "scanflow_replaced";
 
 /// How long to wait for a server that was taken over while it recovers.
 const READY_TRIES_MAX: u32 = 6_000;
@@ -86,19 +95,37 @@ impl Cluster {
         clock: &Clock,
         setup: Setup,
     ) -> Result<Cluster, ClusterError> {
+        let mut cluster = Cluster::join(state_dir, setup, Company::Welcome).await?;
+        let database = Database::open(&cluster.url, 1)?;
+        migrate::migrate(&database, clock.now()).await?;
+        cluster.member.starting = None;
+        Ok(cluster)
+    }
+
+    /// As [`Cluster::start`], with the schema left as it is.
+    pub async fn start_as_it_is(state_dir: &Path) -> Result<Cluster, ClusterError> {
+        let setup = Setup::from_environment();
+        let mut cluster = Cluster::join(state_dir, setup, Company::Welcome).await?;
+        cluster.member.starting = None;
+        Ok(cluster)
+    }
+
+    /// Others that come wait until this lets go of `starting`.
+    async fn join(
+        state_dir: &Path,
+        setup: Setup,
+        company: Company,
+    ) -> Result<Cluster, ClusterError> {
         let state_dir = state_dir.to_owned();
-        let joining = tokio::task::spawn_blocking(move || Member::join(&state_dir, &setup));
-        let mut member = joining.await.map_err(|err| ClusterError::Program {
+        let joining =
+            tokio::task::spawn_blocking(move || Member::join(&state_dir, &setup, company));
+        let member = joining.await.map_err(|err| ClusterError::Program {
             program: "the start of Postgres",
             reason: err.to_string(),
         })??;
-        let host = member.socket.display().to_string().replace('\\', r"\\").replace('\'', r"\'");
-        let url = |database: &str| format!("host='{host}' user={USER} dbname={database}");
-        ensure_database(&url("postgres")).await?;
-        let database = Database::open(&url(DATABASE), 1)?;
-        migrate::migrate(&database, clock.now()).await?;
-        member.starting = None;
-        Ok(Cluster { url: url(DATABASE), member })
+        let cluster = Cluster { url: member.url(DATABASE), member };
+        ensure_database(&cluster.member.url("postgres")).await?;
+        Ok(cluster)
     }
 
     /// For [`Database::open`]. It holds no secret.
@@ -129,11 +156,22 @@ async fn ensure_database(url: &str) -> Result<(), DatabaseError> {
             result => break result?,
         }
     };
+    // A restore that ended early left them; one under way would hold the lock.
+    for name in [RESTORING, REPLACED] {
+        client.batch_execute(&format!("drop database if exists {name} with (force)")).await?;
+    }
     let exists = "select exists (select from pg_database where datname = $1)";
     if !client.query_one(exists, &[&DATABASE]).await?.get::<_, bool>(0) {
         client.batch_execute(&format!("create database {DATABASE}")).await?;
     }
     Ok(())
+}
+
+/// Whether others may use the server at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    Welcome,
+    Refused,
 }
 
 /// One user of the server among several processes. Dropping it leaves.
@@ -146,10 +184,12 @@ struct Member {
     users: Option<File>,
     /// Locked while the server is started or stopped.
     starting: Option<File>,
+    /// Changed while the server is started or stopped.
+    has_left: Arc<AtomicBool>,
 }
 
 impl Member {
-    fn join(state_dir: &Path, setup: &Setup) -> Result<Member, ClusterError> {
+    fn join(state_dir: &Path, setup: &Setup, company: Company) -> Result<Member, ClusterError> {
         let is_new = !state_dir.exists();
         fs::create_dir_all(state_dir)
             .map_err(|source| ClusterError::StateDir { path: state_dir.to_owned(), source })?;
@@ -159,6 +199,14 @@ impl Member {
         let starting = lock_file(&state_dir, "postgres.lock")?;
         let failed = |source| ClusterError::StateDir { path: state_dir.clone(), source };
         starting.lock().map_err(failed)?;
+
+        let users = lock_file(&state_dir, "postgres.users")?;
+        let is_alone = users.try_lock().is_ok();
+        if company == Company::Refused && !is_alone {
+            return Err(ClusterError::InUse { by: users::named(&users), state_dir });
+        }
+        // Nobody wants it for himself: that takes the other lock.
+        users.lock_shared().map_err(failed)?;
 
         let data = state_dir.join("postgres");
         let major = major_of(&data)?;
@@ -174,17 +222,13 @@ impl Member {
         if major.is_none() {
             server.initialise(&[])?;
         }
-
-        let users = lock_file(&state_dir, "postgres.users")?;
-        let is_alone = users.try_lock().is_ok();
-        // Nobody wants it for himself: that takes the other lock.
-        users.lock_shared().map_err(failed)?;
         let mut member = Member {
             state_dir: state_dir.clone(),
             server,
             socket: PathBuf::new(),
             users: Some(users),
             starting: Some(starting),
+            has_left: Arc::default(),
         };
         member.ensure_running(setup, is_alone)?;
         Ok(member)
@@ -205,17 +249,17 @@ impl Member {
         } else if is_alone || self.server.is_zombie() {
             self.server.forget_dead();
         }
-        if let Some(folder) = remembered {
-            socket::remove(&folder);
-        }
-        self.socket = socket::create(&setup.socket_parents, &self.server.user)?;
+        self.socket = match remembered {
+            // Who uses a server that has died looks for the next one here.
+            Some(folder) => {
+                socket::clear(&folder);
+                folder
+            }
+            None => socket::create(&setup.socket_parents, &self.server.user)?,
+        };
         socket::remember(&memory, &self.socket)
             .map_err(|source| ClusterError::StateDir { path: memory, source })?;
-        let mut settings: Vec<(&str, String)> =
-            SETTINGS.map(|(name, value)| (name, value.to_owned())).into();
-        // Quoted, or a comma would part it.
-        settings.push(("unix_socket_directories", format!("\"{}\"", self.socket.display())));
-        self.server.start(&settings)
+        self.server.start(&settings(&self.socket))
     }
 
     fn leave(&mut self) -> Result<(), ClusterError> {
@@ -229,6 +273,7 @@ impl Member {
                 starting
             }
         };
+        self.has_left.store(true, Ordering::SeqCst);
         users.unlock().map_err(failed)?;
         if users.try_lock().is_err() {
             return Ok(()); // others use it
@@ -242,6 +287,12 @@ impl Member {
         Ok(())
     }
 
+    /// Of one of its databases.
+    fn url(&self, database: &str) -> String {
+        let host = self.socket.display().to_string().replace('\\', r"\\").replace('\'', r"\'");
+        format!("host='{host}' user={USER} dbname={database}")
+    }
+
     fn socket_memory(&self) -> PathBuf {
         self.state_dir.join("postgres.socket")
     }
@@ -253,6 +304,13 @@ impl Drop for Member {
             tracing::warn!("could not stop Postgres: {err}");
         }
     }
+}
+
+fn settings(socket: &Path) -> Vec<(&'static str, String)> {
+    let mut settings: Vec<_> = SETTINGS.map(|(name, value)| (name, value.to_owned())).into();
+    // Quoted, or a comma would part it.
+    settings.push(("unix_socket_directories", format!("\"{}\"", socket.display())));
+    settings
 }
 
 fn lock_file(state_dir: &Path, name: &str) -> Result<File, ClusterError> {

@@ -158,7 +158,7 @@ impl Server {
         self.data.join("postmaster.pid")
     }
 
-    fn program(&self, name: &str) -> Command {
+    pub(super) fn program(&self, name: &str) -> Command {
         self.user.command(&self.binaries.folder.join(name))
     }
 
@@ -177,7 +177,7 @@ impl Server {
     }
 }
 
-fn failure(program: &'static str, reason: String) -> ClusterError {
+pub(super) fn failure(program: &'static str, reason: String) -> ClusterError {
     ClusterError::Program { program, reason }
 }
 
@@ -190,7 +190,7 @@ fn run(program: &'static str, command: &mut Command) -> Result<(), ClusterError>
 }
 
 /// What a program said at the end, on one line.
-fn told(text: &str) -> String {
+pub(super) fn told(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(4)..].join("; ")
 }

@@ -59,11 +59,16 @@ pub(super) fn remember(memory: &Path, folder: &Path) -> io::Result<()> {
     fs::write(memory, folder.as_os_str().as_bytes())
 }
 
-/// Removes a folder that [`create`] made, with what a killed server left in it.
-pub(super) fn remove(folder: &Path) {
+/// Removes what a killed server left.
+pub(super) fn clear(folder: &Path) {
     for name in [FILE.to_owned(), format!("{FILE}.lock")] {
         let _ = fs::remove_file(folder.join(name));
     }
+}
+
+/// Removes a folder that [`create`] made, with what a killed server left in it.
+pub(super) fn remove(folder: &Path) {
+    clear(folder);
     let _ = fs::remove_dir(folder); // what stays is empty or not ours
 }
 

@@ -63,6 +63,11 @@ impl SourceWriter {
         client.query_one(lock, &[&LOCKS, &i32::from(source_id)]).await?;
         Ok(SourceWriter { client, source_id, accounts: accounts::Accounts::default() })
     }
+
+    /// Forgets the accounts that were written, but this one: no zone of them comes any more.
+    pub fn forget_accounts_but(&mut self, external_id: &str) {
+        self.accounts.retain(|id, _| id == external_id);
+    }
 }
 
 /// Draws ids for new assets.

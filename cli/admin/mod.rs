@@ -1,0 +1,92 @@
+//! The port for those who watch a job: metrics, probes and status over HTTP.
+//!
+//! To add an endpoint: a file here with one function that takes the [`Watched`], and its line in
+//! [`router`]. What is asked of the database is bounded in time and kept for a second, so that
+//! whoever probes often harms neither it nor the job.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use scanflow::clock::Clock;
+use scanflow::config::Config;
+use scanflow::model::UnixTime;
+use scanflow::stop::Stop;
+use scanflow::store::postgres::Database;
+use scanflow::telemetry::Telemetry;
+use tokio::net::TcpListener;
+
+use self::database::Asked;
+
+mod answer;
+mod database;
+mod live;
+mod metrics;
+mod ready;
+mod status;
+
+/// The key that says where to listen.
+const KEY: &str = "admin.listen";
+
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("{KEY}: could not listen on {address}; give another one, port 0 for any, or \"off\"")]
+pub(crate) struct ListenError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl ListenError {
+    /// Whether somebody else listens there.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
+/// A job, as the endpoints see it.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) started_at: UnixTime,
+    pub(crate) stop: Stop,
+    pub(crate) telemetry: Telemetry,
+    /// For the endpoints alone.
+    pub(crate) database: Database,
+}
+
+/// What every request is answered from.
+struct Admin {
+    watched: Watched,
+    asked: Asked,
+}
+
+/// From here on requests wait; [`serve`] answers them.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| ListenError { address, source })
+}
+
+/// Answers until the runtime ends, also while the job drains.
+pub(crate) async fn serve(listener: TcpListener, watched: Watched) -> io::Result<()> {
+    if !listener.local_addr()?.ip().is_loopback() {
+        tracing::warn!("{KEY} reaches beyond this machine, and the port asks nobody who they are");
+    }
+    axum::serve(listener, router(watched)).await
+}
+
+/// GET and HEAD; another method is 405, another path 404.
+fn router(watched: Watched) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::metrics))
+        .route("/livez", get(live::livez))
+        .route("/healthz", get(live::livez)) // the name that older probes use
+        .route("/readyz", get(ready::readyz))
+        .route("/status", get(status::status))
+        .with_state(Arc::new(Admin { watched, asked: Asked::default() }))
+}
+
+#[cfg(test)]
+mod tests;

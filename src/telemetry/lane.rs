@@ -1,0 +1,214 @@
+//! What the operators of a lane measure.
+
+use prometheus::{
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+};
+
+use super::{counters, histograms, levels};
+use crate::clock::Clock;
+use crate::model::{Lane, Ticket, UnixTime};
+
+/// Where the time of a scan goes. The stages of a scan follow each other without a gap, from
+/// emitted to released, so that their times sum up to that of the scan. An asset that has vanished
+/// goes from [`Stage::Load`] to [`Stage::Return`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// From emitted to asked for: on its way to `load`, or behind other queries.
+    LoadWait,
+    /// The query, with all tries.
+    Load,
+    /// On its way to `check`, or behind other assets.
+    CheckWait,
+    /// Judged, with the pauses between slices.
+    Check,
+    /// On its way to `write`, or until its batch leaves.
+    WriteWait,
+    /// The flush, with all tries.
+    Write,
+    /// The ticket on its way back to the source.
+    Return,
+}
+
+impl Stage {
+    pub const ALL: [Stage; 7] = [
+        Stage::LoadWait,
+        Stage::Load,
+        Stage::CheckWait,
+        Stage::Check,
+        Stage::WriteWait,
+        Stage::Write,
+        Stage::Return,
+    ];
+
+    /// As a label says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::LoadWait => "load_wait",
+            Stage::Load => "load",
+            Stage::CheckWait => "check_wait",
+            Stage::Check => "check",
+            Stage::WriteWait => "write_wait",
+            Stage::Write => "write",
+            Stage::Return => "return",
+        }
+    }
+}
+
+/// How a scan ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its outcome was applied, also if that changed nothing.
+    Done,
+    Duplicate,
+    Stale,
+    Parked,
+    /// The asset was gone when it was to be loaded.
+    Vanished,
+}
+
+impl End {
+    const ALL: [End; 5] = [End::Done, End::Duplicate, End::Stale, End::Parked, End::Vanished];
+
+    fn name(self) -> &'static str {
+        match self {
+            End::Done => "done",
+            End::Duplicate => "duplicate",
+            End::Stale => "stale",
+            End::Parked => "parked",
+            End::Vanished => "vanished",
+        }
+    }
+}
+
+/// What one lane measures with: its clock, and its own metrics, looked up once.
+#[derive(Clone, Debug)]
+pub struct LaneMeter {
+    pub lane: Lane,
+    pub clock: Clock,
+    pub loads: Tries,
+    pub flushes: Tries,
+    pub check_panics: IntCounter,
+    stages: [Histogram; Stage::ALL.len()],
+    ends: [IntCounter; End::ALL.len()],
+}
+
+impl LaneMeter {
+    /// The scan has left the stage, and is in the next one.
+    pub fn lap(&self, stage: Stage, ticket: &mut Ticket, now: UnixTime) {
+        self.stages[stage as usize].observe(now.since(ticket.since).as_secs_f64());
+        ticket.since = now;
+    }
+
+    pub fn ended(&self, end: End) {
+        self.ends[end as usize].inc();
+    }
+}
+
+/// Tries of what is tried for ever.
+#[derive(Clone, Debug)]
+pub struct Tries {
+    retrying: IntGauge,
+    failures: IntCounter,
+}
+
+/// Counts as being retried until it is dropped.
+#[derive(Debug)]
+pub struct Retrying(IntGauge);
+
+impl Tries {
+    /// One try failed. Keep what is returned until one succeeds or nobody tries any more.
+    #[must_use]
+    pub fn failed(&self, before: Option<Retrying>) -> Retrying {
+        self.failures.inc();
+        before.unwrap_or_else(|| {
+            self.retrying.inc();
+            Retrying(self.retrying.clone())
+        })
+    }
+}
+
+impl Drop for Retrying {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+pub(super) struct LaneFamilies {
+    stages: HistogramVec,
+    ends: IntCounterVec,
+    load_retrying: IntGaugeVec,
+    load_failures: IntCounterVec,
+    sink_retrying: IntGaugeVec,
+    sink_failures: IntCounterVec,
+    check_panics: IntCounterVec,
+}
+
+impl LaneFamilies {
+    pub(super) fn register(registry: &Registry) -> LaneFamilies {
+        LaneFamilies {
+            stages: histograms(
+                registry,
+                "scanflow_stage_seconds",
+                "Time of scans in each stage; the stages of a scan sum up to its duration.",
+                &["lane", "stage"],
+            ),
+            ends: counters(
+                registry,
+                "scanflow_scans_total",
+                "Scans that ended, by how.",
+                &["lane", "outcome"],
+            ),
+            load_retrying: levels(
+                registry,
+                "scanflow_load_retrying",
+                "Queries for snapshots that failed and are being tried again.",
+                &["lane"],
+            ),
+            load_failures: counters(
+                registry,
+                "scanflow_load_failures_total",
+                "Queries for snapshots that failed; each is tried again.",
+                &["lane"],
+            ),
+            sink_retrying: levels(
+                registry,
+                "scanflow_sink_retrying",
+                "Flushes that failed and are being tried again.",
+                &["lane"],
+            ),
+            sink_failures: counters(
+                registry,
+                "scanflow_sink_failures_total",
+                "Flushes that failed; each is tried again.",
+                &["lane"],
+            ),
+            check_panics: counters(
+                registry,
+                "scanflow_check_panics_total",
+                "Checks that panicked on an asset, which is unknown for them then.",
+                &["lane"],
+            ),
+        }
+    }
+
+    pub(super) fn of(&self, lane: Lane, clock: Clock) -> LaneMeter {
+        let name = lane.name();
+        let tries = |retrying: &IntGaugeVec, failures: &IntCounterVec| Tries {
+            retrying: retrying.with_label_values(&[name]),
+            failures: failures.with_label_values(&[name]),
+        };
+        LaneMeter {
+            lane,
+            clock,
+            loads: tries(&self.load_retrying, &self.load_failures),
+            flushes: tries(&self.sink_retrying, &self.sink_failures),
+            check_panics: self.check_panics.with_label_values(&[name]),
+            stages: Stage::ALL.map(|stage| self.stage(lane, stage)),
+            ends: End::ALL.map(|end| self.ends.with_label_values(&[name, end.name()])),
+        }
+    }
+
+    pub(super) fn stage(&self, lane: Lane, stage: Stage) -> Histogram {
+        self.stages.with_label_values(&[lane.name(), stage.name()])
+    }
+}

@@ -1,0 +1,120 @@
+//! What a sink of Postgres measures.
+
+use std::time::Duration;
+
+use prometheus::{Histogram, IntCounter, IntCounterVec, Registry};
+
+use super::{counters, histograms};
+
+/// What a flush did, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// An insight that there was not.
+    New,
+    Changed,
+    Resolved,
+    Reopened,
+    /// An outcome with the digest of the one before.
+    Unchanged,
+    /// An outcome that a newer one had overtaken, or whose asset is gone.
+    Stale,
+    /// An outcome that was applied before.
+    Duplicate,
+}
+
+impl Action {
+    const ALL: [Action; 7] = [
+        Action::New,
+        Action::Changed,
+        Action::Resolved,
+        Action::Reopened,
+        Action::Unchanged,
+        Action::Stale,
+        Action::Duplicate,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Action::New => "new",
+            Action::Changed => "changed",
+            Action::Resolved => "resolved",
+            Action::Reopened => "reopened",
+            Action::Unchanged => "unchanged",
+            Action::Stale => "stale",
+            Action::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// Classes of SQLSTATE that can be the fault of an outcome, by their names in the documentation of
+/// Postgres (appendix A), and the rest.
+const CAUSES: [(&str, &str); 4] = [
+    ("22", "data_exception"),
+    ("23", "integrity_constraint_violation"),
+    ("54", "program_limit_exceeded"),
+    ("", "other"),
+];
+
+/// Shared by all sinks of a job.
+#[derive(Clone, Debug)]
+pub struct SinkMeter {
+    flushes: Histogram,
+    rows: [IntCounter; Action::ALL.len()],
+    round_trips: IntCounter,
+    parked: IntCounterVec,
+}
+
+impl Default for SinkMeter {
+    /// One that nobody reads.
+    fn default() -> SinkMeter {
+        SinkMeter::register(&Registry::new())
+    }
+}
+
+impl SinkMeter {
+    pub(super) fn register(registry: &Registry) -> SinkMeter {
+        let rows = counters(
+            registry,
+            "scanflow_sink_rows_total",
+            "Insights that were new, changed, resolved or reopened; outcomes that were unchanged, \
+             stale or duplicate.",
+            &["action"],
+        );
+        let parked = counters(
+            registry,
+            "scanflow_dlq_total",
+            "Outcomes that can never be stored and were put aside, by the class of the error.",
+            &["cause"],
+        );
+        CAUSES.iter().for_each(|(_, cause)| drop(parked.with_label_values(&[cause])));
+        let round_trips = "Statements that sinks waited for, without those that prepare.";
+        let round_trips = counters(registry, "scanflow_sink_round_trips_total", round_trips, &[]);
+        let flushes = "Flushes that succeeded.";
+        let flushes =
+            histograms(registry, "scanflow_sink_flush_duration_seconds", flushes, &["path"]);
+        SinkMeter {
+            flushes: flushes.with_label_values(&["unnest"]),
+            rows: Action::ALL.map(|action| rows.with_label_values(&[action.name()])),
+            round_trips: round_trips.with_label_values::<&str>(&[]),
+            parked,
+        }
+    }
+
+    pub fn flushed(&self, took: Duration) {
+        self.flushes.observe(took.as_secs_f64());
+    }
+
+    pub fn rows(&self, action: Action, count: u64) {
+        self.rows[action as usize].inc_by(count);
+    }
+
+    pub fn round_trips(&self, count: u64) {
+        self.round_trips.inc_by(count);
+    }
+
+    /// An outcome was put aside for an error with this SQLSTATE.
+    pub fn parked(&self, sqlstate: &str) {
+        let cause = CAUSES.iter().find(|(class, _)| sqlstate.starts_with(class));
+        cause.iter().for_each(|(_, cause)| self.parked.with_label_values(&[cause]).inc());
+    }
+}
