@@ -122,6 +122,7 @@ fn account_snapshot(asset: AssetId, entry: &AccountEntry) -> Snapshot {
         config_version: ConfigVersion(1),
         external_id: entry.external_id.clone(),
         name: entry.name.clone(),
+        plan: entry.plan.clone().expect("a plan"),
         tags: entry.tags.clone(),
         settings: entry.settings.clone(),
         members: entry.members.clone(),

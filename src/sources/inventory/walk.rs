@@ -361,7 +361,7 @@ mod tests {
         });
         let expected = folder.path().join("expected.jsonl.zst");
         fs::write(&expected, "").expect("a file");
-        let given = [&paths[..], &[expected.clone()]].concat();
+        let given = [&paths[..], std::slice::from_ref(&expected)].concat();
         let found = walk(&given, Some("x"), &Owner::default()).expect("a source");
         assert_eq!(found.notes, [note(expected.clone(), EXPECTED.to_owned())]);
         let alone = walk(&[expected], None, &Owner::default());
