@@ -24,7 +24,7 @@ use crate::{HOME, Job, JobError, Shape, Summary, run};
 const FOLLOW: Duration = Duration::from_secs(1);
 /// How often partitions are made and old change rows deleted.
 const TIDY: Duration = Duration::from_secs(6 * 3_600);
-/// How long a server that does not answer may hold up the end of a process: its lease runs out
+/// How long a server that does not answer may hold up the end of a process, whose lease runs out
 /// anyway.
 const RELEASE_MAX: Duration = Duration::from_secs(2);
 /// Partitions of the history that exist ahead of time.
@@ -90,11 +90,11 @@ pub struct Led {
 pub enum LeadError {
     #[error("another scanflow schedules this fleet: {holder}")]
     Held { holder: String },
+    /// As was asked.
     #[error("stopped before the run began")]
-    Stopped {
-        /// Some: by the loss of the lease.
-        lost: Option<Lost>,
-    },
+    Stopped,
+    #[error("the lease was lost before the run began")]
+    Lost(Lost),
     #[error("the database failed before the run began")]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -114,7 +114,7 @@ pub async fn lead(
     let stop = lead.stop.clone();
     let taken = tokio::select! {
         taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
-        () = stop.requested() => return Err(LeadError::Stopped { lost: None }),
+        () = stop.requested() => return Err(LeadError::Stopped),
     };
     let lease = match taken {
         Taken::Lease(lease) => lease,
@@ -153,8 +153,11 @@ async fn lead_under(
         let (stop, lost) = (lead.stop.clone(), Arc::clone(&lost));
         tokio::spawn(async move {
             let reason = postgres::keep(lease, &database, &clock).await;
-            let _ = lost.set(reason); // the only one who sets it
             tracing::error!(lost = ?reason, "the lease is lost: stopping");
+            // Who was told to end before ends for that reason.
+            if !stop.is_requested() {
+                let _ = lost.set(reason); // nobody else sets it
+            }
             stop.request();
         })
     });
@@ -168,7 +171,7 @@ async fn lead_under(
     let mark = tokio::select! {
         mark = read => mark?,
         () = lead.stop.requested() => {
-            return Err(LeadError::Stopped { lost: lost.get().copied() });
+            return Err(lost.get().copied().map_or(LeadError::Stopped, LeadError::Lost));
         }
     };
     let settings = Settings {

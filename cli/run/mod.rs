@@ -104,7 +104,7 @@ impl Run {
         };
         let led = match led {
             Ok(led) => led,
-            Err(LeadError::Stopped { lost: None }) => return Ok(Exit::Done),
+            Err(LeadError::Stopped) => return Ok(Exit::Done),
             Err(err) => return Err(failure(err)),
         };
         context.note(&summary(&led, clock.now().since(started)));
@@ -150,7 +150,7 @@ async fn why_not(
 
 fn failure(err: LeadError) -> Failure {
     match err {
-        LeadError::Held { .. } | LeadError::Stopped { .. } => Failure::new(Exit::TryAgain, err),
+        LeadError::Held { .. } | LeadError::Lost(_) => Failure::new(Exit::TryAgain, err),
         other => Failure::from(other),
     }
 }

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::drill::{Drill, server, times};
 
-/// Of any process of scanflow, one that works first: the run, or the import beside it.
+/// One of the run or of the import beside it; one that works, if any does.
 const END_ONE: &str = "select count(pg_terminate_backend(pid)) from (
     select pid from pg_stat_activity
      where datname = current_database() and application_name = 'scanflow'

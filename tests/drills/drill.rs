@@ -11,6 +11,7 @@ use scanflow::clock::Clock;
 use scanflow::model::UnixTime;
 use scanflow::store::postgres::{Database, DatabaseError};
 use scanflow_testing::{TestDatabase, ThrowAwayServer};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::types::FromSqlOwned;
 
 use crate::changes::Changes;
@@ -54,11 +55,16 @@ pub(crate) struct Drill {
     scans: RefCell<BTreeMap<i64, i64>>,
     clock: Clock,
     began: (UnixTime, f64),
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One drill after the other: some take the server away from all.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 impl Drill {
     /// With the whole fleet imported. None if the shared data is missing outside of CI.
     pub(crate) async fn start(name: &'static str, server: &ThrowAwayServer) -> Option<Drill> {
+        let turn = TURN.lock().await;
         let changes = Changes::of_a_fleet()?;
         let clock = Clock::system();
         let began = (clock.now(), own_cpu_seconds());
@@ -76,6 +82,7 @@ impl Drill {
             scans: RefCell::default(),
             clock,
             began,
+            _turn: turn,
         };
         drill.import().await;
         Some(drill)

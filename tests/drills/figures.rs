@@ -3,10 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
-
-/// As many as there are: after the last one all are shown together.
-const DRILLS: usize = 8;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
@@ -73,22 +69,23 @@ impl fmt::Display for Figures {
 
 /// Shows the figures, and holds them against what has to be.
 pub(crate) fn show(figures: &Figures) {
-    println!("{HEAD}");
-    line(figures.to_string());
+    println!("{HEAD}\n{figures}");
     assert_eq!(figures.difference, Difference::default(), "{}", figures.drill);
 }
 
 /// Says why there are none.
 pub(crate) fn skipped(drill: &str, reason: &str) {
-    line(format!("{drill:<28}  SKIPPED: {reason}"));
+    println!("{drill:<28}  SKIPPED: {reason}");
 }
 
-fn line(line: String) {
-    static SHOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    println!("{line}");
-    shown.push(line);
-    if shown.len() == DRILLS {
-        println!("\n{HEAD}\n{}", shown.join("\n"));
-    }
+#[test]
+fn what_is_lost_doubled_and_resolved_falsely_is_told_apart() {
+    let line = |state: &str, subject: u8| format!(r#"{{"subject":"{subject}","state":"{state}"}}"#);
+    let undisturbed = [line("open", 1), line("open", 2), line("opened", 1)].join("\n");
+    assert_eq!(Difference::between(&undisturbed, &undisturbed), Difference::default());
+    let disturbed = [line("open", 1), line("resolved", 2), line("opened", 1), line("opened", 1)];
+    let difference = Difference::between(&undisturbed, &disturbed.join("\n"));
+    assert!(difference.example.is_some());
+    let Difference { lost, doubled, false_resolutions, other, .. } = difference;
+    assert_eq!((lost, doubled, false_resolutions, other), (1, 1, 1, 0));
 }

@@ -3,8 +3,8 @@
 #[path = "../commands/process.rs"]
 mod process;
 
-mod dice;
 mod admin;
+mod dice;
 mod hangup;
 mod killed;
 mod leader;

@@ -11,11 +11,7 @@ use crate::model::UnixTime;
 
 const NAME: &str = "scheduler";
 
-/// For so many times its own ttl a process watches a lease that is not renewed, before it takes one
-/// that is said to run on. A server's clock that was set back by a day would make it run on so long.
-const STANDS_STILL: u32 = 3;
-
-/// No row comes back while somebody else leads, unless his lease is the one that stood still. Who
+/// No row comes back while somebody else leads, unless his lease still ends when a dead one did. Who
 /// takes over gets the next token.
 const TAKE: &str = "insert into leases as l (name, holder, token, expires_at)
     values ($1, $2, 1, clock_timestamp() + $3::bigint * interval '1 microsecond')
@@ -53,8 +49,12 @@ pub enum Taken {
 }
 
 impl Lease {
-    /// Takes the lease; waits for one whose holder died to run out, which takes at most `ttl`, or
-    /// three times as long if the server's clock was set back meanwhile.
+    /// No ttl is longer. So a lease that was not renewed for so long is that of a dead process, though
+    /// it may be said to run on: the server's clock was set back.
+    pub const TTL_MAX: Duration = Duration::from_secs(300);
+
+    /// Takes the lease; waits for one whose holder died to run out, which takes at most its ttl, or
+    /// [`Lease::TTL_MAX`] if the server's clock was set back meanwhile.
     pub async fn take(
         database: &Database,
         clock: &Clock,
@@ -65,7 +65,7 @@ impl Lease {
         let holder = format!("{}:{}:{}", host.trim(), std::process::id(), Uuid::new_v4());
         let mut seen: Option<((String, String), UnixTime)> = None;
         loop {
-            let dead = seen.as_ref().filter(|(_, at)| ttl * STANDS_STILL <= clock.now().since(*at));
+            let dead = seen.as_ref().filter(|(_, at)| Lease::TTL_MAX <= clock.now().since(*at));
             let dead = dead.map(|((_, expires_at), _)| expires_at.as_str());
             if let Some(lease) = take(&client, clock, &holder, ttl, dead).await? {
                 return Ok(Taken::Lease(lease));
@@ -73,7 +73,7 @@ impl Lease {
             let Some(row) = client.query_opt(OTHER, &[&NAME]).await? else { continue };
             let now: (String, String) = (row.get(0), row.get(1));
             match &seen {
-                Some((seen, _)) if *seen != now => return Ok(Taken::Held { holder: now.0 }),
+                Some((before, _)) if *before != now => return Ok(Taken::Held { holder: now.0 }),
                 Some(_) => {}
                 None => seen = Some((now, clock.now())),
             }

@@ -53,8 +53,7 @@ impl ServerUser {
         metadata.uid() == self.uid
     }
 
-    /// Whether this process is root, which becomes him.
-    pub fn is_other(&self) -> bool {
+    pub(super) fn is_other(&self) -> bool {
         self.is_other
     }
 
