@@ -1,12 +1,18 @@
 //! Experiments on the graphs that jobs run. Prints JSON; figures that are kept belong with machine
 //! and commit into `bench/README.md`.
 
-use std::process::ExitCode;
-
 use clap::{Parser, Subcommand};
 
+mod fleet;
+mod idle;
+mod meter;
+mod pass;
 mod pipeline;
+mod print;
+mod server;
+mod source;
 mod usage;
+mod wal;
 
 /// Experiments with scanflow; each prints one JSON object a line.
 #[derive(Debug, Parser)]
@@ -18,12 +24,34 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Experiment {
+    Fleet(fleet::Fleet),
+    Idle(idle::Idle),
     Pipeline(pipeline::Pipeline),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    scanflow::panics::exit_on_worker_panic(scanflow::panics::exit_now);
-    match Arguments::parse().experiment {
-        Experiment::Pipeline(pipeline) => pipeline.run(),
+impl Experiment {
+    fn workers(&self) -> usize {
+        match self {
+            Experiment::Fleet(fleet) => fleet.workers,
+            Experiment::Idle(idle) => idle.workers,
+            Experiment::Pipeline(pipeline) => pipeline.workers,
+        }
     }
+
+    async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Experiment::Fleet(fleet) => fleet.run().await,
+            Experiment::Idle(idle) => idle.run().await,
+            Experiment::Pipeline(pipeline) => pipeline.run().await,
+        }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    scanflow::panics::exit_on_worker_panic(scanflow::panics::exit_now);
+    let experiment = Arguments::parse().experiment;
+    // As many threads as `scanflow run` has.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(experiment.workers().div_ceil(2)).enable_all().build()?;
+    runtime.block_on(experiment.run())
 }

@@ -26,7 +26,7 @@ pub(crate) fn tree_cpu_s(root: u32) -> f64 {
     ticks as f64 / TICKS_PER_SECOND
 }
 
-/// The most memory that this process ever held, in MB of 10^6 bytes.
+/// The most memory that this process held since [`forget_rss_max`], in MB of 10^6 bytes.
 pub(crate) fn own_rss_max_mb() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

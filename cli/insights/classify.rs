@@ -41,7 +41,7 @@ pub(crate) struct Classify {
     accept: bool,
     /// Only until then: a day (2027-03-01, from 0:00 UTC), a time (2027-03-01T12:00:00Z) or a length
     /// (90d)
-    #[arg(long, value_name = "WHEN", requires = "accept")]
+    #[arg(long, value_name = "WHEN", requires = "accept", conflicts_with_all = ["false_positive", "other", "undo"])]
     until: Option<String>,
     /// The check is wrong here
     #[arg(long, group = "what")]

@@ -3,6 +3,7 @@
 mod checks;
 mod exits;
 mod export;
+mod graph;
 mod generate;
 mod import;
 mod insights;

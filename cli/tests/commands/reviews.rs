@@ -227,7 +227,10 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
         ),
         (&["--check", "spf.missing", "--note", "n"], "required"),
         (&["--check", "spf.missing", "--accept", "--undo", "--note", "n"], "cannot be used with"),
-        (&["--check", "spf.missing", "--other", "--until", "90d", "--note", "n"], "--accept"),
+        (
+            &["--check", "spf.missing", "--other", "--until", "90d", "--note", "n"],
+            "cannot be used with",
+        ),
         (&["--accept", "--note", "n"], "--check"),
         (&["--check", "spf.mising", "--accept", "--note", "n"], "there is spf.missing"),
         (

@@ -121,7 +121,7 @@ fn errors_name_file_line_and_key() {
         ("[run]\nworkers 2", "conf/scanflow.toml:2: "),
         (
             "[checks]\ndisable = [\n\"caa.mising\"]",
-            "conf/scanflow.toml:3: checks.disable: no check has the id `caa.mising`: there is caa.missing",
+            "conf/scanflow.toml:2: checks.disable: no check has the id `caa.mising`: there is caa.missing",
         ),
         (
             "[checks]\n\nseverity = { \"no.such\" = \"low\" }",

@@ -99,11 +99,13 @@ impl Search {
 
 impl Binaries {
     fn in_folder(folder: &Path) -> Option<Binaries> {
-        if folder.as_os_str().is_empty() || !PROGRAMS.iter().all(|name| folder.join(name).is_file())
-        {
+        let has_all = |folder: &Path| PROGRAMS.iter().all(|name| folder.join(name).is_file());
+        if folder.as_os_str().is_empty() || !has_all(folder) {
             return None;
         }
-        let folder = folder.canonicalize().ok()?;
+        // A folder of links to some programs: beside the server itself are all the others.
+        let linked = folder.join("postgres").canonicalize().ok()?.parent()?.to_owned();
+        let folder = if has_all(&linked) { linked } else { folder.canonicalize().ok()? };
         let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
         let major = major(&String::from_utf8(output.stdout).ok()?)?;
         Some(Binaries { folder, major })
@@ -129,6 +131,8 @@ fn expanded(pattern: &str) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
 
     #[test]
@@ -148,5 +152,22 @@ mod tests {
         let err = search.newest().expect_err("nothing there");
         assert!(err.is_missing_dependency());
         assert!(err.to_string().contains("(looked in /nowhere): install it with `"), "{err}");
+    }
+
+    #[test]
+    fn links_to_some_programs_lead_to_all_of_them() {
+        let place = tempfile::tempdir().expect("a folder");
+        let place = place.path().canonicalize().expect("a path");
+        let folders = ["all", "links"].map(|name| place.join(name));
+        let [all, links] = &folders;
+        folders.iter().for_each(|folder| fs::create_dir(folder).expect("a folder"));
+        for name in PROGRAMS {
+            let program = all.join(name);
+            fs::write(&program, "#!/bin/sh\necho 'postgres (PostgreSQL) 15.1'\n").expect("a file");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("to allow");
+            symlink(&program, links.join(name)).expect("a link");
+        }
+        let found = Binaries { folder: all.clone(), major: 15 };
+        assert_eq!(Binaries::in_folder(links), Some(found));
     }
 }

@@ -1,0 +1,63 @@
+//! `scanflow graph`.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use crate::process::{run, scanflow};
+
+fn graph(arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ran = run(scanflow(folder.path(), &[&["graph"], arguments].concat()));
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("it").count(), 0, "no database was made");
+    ran.stdout
+}
+
+#[test]
+fn shows_both_dataflows_without_a_database() {
+    let expected = "\
+control
+  beat --> judge --> beat
+
+scan
+  schedule --> partition_by_cost --> load(fast) --> check(fast) --> write(fast) --> schedule
+  partition_by_cost --> load(slow) --> check(slow) --> write(slow) --> schedule
+  load(fast) --> schedule
+  load(slow) --> schedule
+";
+    assert_eq!(graph(&[]), expected);
+}
+
+#[test]
+fn shows_timely_s_own_operators_if_asked_to() {
+    let all = graph(&["--all"]);
+    assert!(all.contains("Feedback") && all.contains("OkErr"), "{all}");
+    let json: serde_json::Value =
+        serde_json::from_str(&graph(&["--all", "--format", "json"])).expect("JSON");
+    let names = json["dataflows"].as_array().expect("a list").iter().map(|flow| &flow["name"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["control", "scan"]);
+}
+
+#[test]
+fn graphviz_takes_the_dot_form() {
+    let dot = Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut dot) = dot else {
+        println!("skipped: there is no dot; the package graphviz has it");
+        return;
+    };
+    let mut stdin = dot.stdin.take().expect("a pipe");
+    stdin.write_all(graph(&["--all", "--format", "dot"]).as_bytes()).expect("it reads");
+    drop(stdin);
+    let drawn = dot.wait_with_output().expect("it ends");
+    assert!(drawn.status.success());
+    assert!(String::from_utf8(drawn.stdout).expect("UTF-8").contains("partition_by_cost"));
+}
+
+#[test]
+fn the_mermaid_form_has_every_operator_once() {
+    let mermaid = graph(&["--format", "mermaid"]);
+    assert!(mermaid.starts_with("flowchart LR\n"), "{mermaid}");
+    for name in ["beat", "judge", "schedule", "partition_by_cost", "load(fast)", "write(slow)"] {
+        assert_eq!(mermaid.matches(&format!("[\"{name}\"]")).count(), 1, "{mermaid}");
+    }
+}
