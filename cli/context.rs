@@ -156,6 +156,24 @@ impl Context {
         })
     }
 
+    /// The same settings, with a private database in this folder whatever they say.
+    pub(crate) fn below(&self, state_dir: PathBuf) -> Context {
+        let mut config = self.config.clone();
+        (config.database.url, config.database.url_file) = (None, None);
+        let (file, global) = (self.file.clone(), self.global.clone());
+        Context { config, state_dir, file, cluster: OnceCell::new(), global }
+    }
+
+    /// Whether the arguments name a database.
+    pub(crate) fn names_database(&self) -> bool {
+        self.global.database_url.is_some()
+    }
+
+    /// Whether nothing but problems may be said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.global.quiet != 0
+    }
+
     /// Runs what waits for the database, until a signal. What is left then is whole, and a private
     /// server is stopped. The command `run` has a runtime, and an end, of its own.
     pub(crate) fn block_on<T>(

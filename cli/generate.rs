@@ -157,7 +157,7 @@ async fn written(
     })
 }
 
-fn import_failure(err: ImportError) -> Failure {
+pub(crate) fn import_failure(err: ImportError) -> Failure {
     match err {
         ImportError::Shape(_) => Failure::new(Exit::Usage, err),
         ImportError::Database(_) => Failure::from(err),

@@ -89,7 +89,7 @@ impl Import {
     }
 }
 
-fn failure(err: ImportError) -> Failure {
+pub(crate) fn failure(err: ImportError) -> Failure {
     match err {
         ImportError::Walk(WalkError::Unreadable { ref source, .. })
             if source.kind() == ErrorKind::NotFound =>

@@ -1,6 +1,7 @@
 //! What is said on stderr: lines for people, or one JSON object a line for programs.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use scanflow::config::{LogFormat, LogLevel};
 use serde_json::{Map, Value};
@@ -45,12 +46,51 @@ const fn name(level: LogLevel) -> &'static str {
 
 /// From now on, events are shown. Called once.
 pub(crate) fn start(format: LogFormat, filter: EnvFilter, with_color: bool) {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
     match format {
         LogFormat::Text => builder.with_ansi(with_color && io::stderr().is_terminal()).init(),
         LogFormat::Json => {
             builder.with_ansi(false).fmt_fields(JsonFields::new()).event_format(Json).init();
         }
+    }
+}
+
+/// What is held back is cut after so many bytes.
+const HELD_BYTES_MAX: usize = 64 * 1024;
+
+/// None: nothing is held back.
+static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+fn held() -> MutexGuard<'static, Option<Vec<u8>>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on events wait, as long as something else is drawn on the terminal.
+pub(crate) fn hold() {
+    held().get_or_insert_default();
+}
+
+/// Shows what has waited.
+pub(crate) fn release() {
+    let text = held().take().unwrap_or_default();
+    let _ = io::stderr().write_all(&text); // nobody reads, nobody misses it
+}
+
+/// Where events go.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut *held() {
+            Some(text) if text.len() < HELD_BYTES_MAX => text.extend_from_slice(bytes),
+            Some(_) => {}
+            None => return io::stderr().write(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Lead {
     pub rate: Rate,
     pub buffer: f64,
     pub ending: Ending,
+    /// Assets that were scanned together are scanned apart from now on.
+    pub spread: bool,
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
@@ -68,6 +70,7 @@ impl Lead {
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
             ending: Ending::Drained,
+            spread: false,
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
@@ -77,8 +80,8 @@ impl Lead {
     }
 }
 
-/// How a run ended.
-#[derive(Clone, Debug)]
+/// How a run ended; by default, before it began.
+#[derive(Clone, Debug, Default)]
 pub struct Led {
     pub summary: Summary,
     pub rows: PerLane<Rows>,
@@ -90,11 +93,6 @@ pub struct Led {
 pub enum LeadError {
     #[error("another scanflow schedules this fleet: {holder}")]
     Held { holder: String },
-    /// As was asked.
-    #[error("stopped before the run began")]
-    Stopped,
-    #[error("the lease was lost before the run began")]
-    Lost(Lost),
     #[error("the database failed before the run began")]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -114,7 +112,7 @@ pub async fn lead(
     let stop = lead.stop.clone();
     let taken = tokio::select! {
         taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
-        () = stop.requested() => return Err(LeadError::Stopped),
+        () = stop.requested() => return Ok(Led::default()),
     };
     let lease = match taken {
         Taken::Lease(lease) => lease,
@@ -171,9 +169,12 @@ async fn lead_under(
     let mark = tokio::select! {
         mark = read => mark?,
         () = lead.stop.requested() => {
-            return Err(lost.get().copied().map_or(LeadError::Stopped, LeadError::Lost));
+            return Ok((Summary::default(), lost.get().copied()));
         }
     };
+    if lead.spread {
+        agenda.spread(now);
+    }
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),

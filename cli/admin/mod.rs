@@ -19,6 +19,8 @@ use scanflow::telemetry::Telemetry;
 use tokio::net::TcpListener;
 
 use self::database::Asked;
+use crate::context::Context;
+use crate::exit::Failure;
 
 mod answer;
 mod database;
@@ -47,14 +49,14 @@ impl ListenError {
 
 /// A job, as the endpoints see it.
 #[derive(Clone)]
-pub(crate) struct Watched {
-    pub(crate) config: Config,
-    pub(crate) clock: Clock,
-    pub(crate) started_at: UnixTime,
-    pub(crate) stop: Stop,
-    pub(crate) telemetry: Telemetry,
+struct Watched {
+    config: Config,
+    clock: Clock,
+    started_at: UnixTime,
+    stop: Stop,
+    telemetry: Telemetry,
     /// For the endpoints alone.
-    pub(crate) database: Database,
+    database: Database,
 }
 
 /// What every request is answered from.
@@ -63,14 +65,33 @@ struct Admin {
     asked: Asked,
 }
 
-/// From here on requests wait; [`serve`] answers them.
+/// From here on requests wait; [`spawn`] has them answered.
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|source| ListenError { address, source })
 }
 
-/// Answers until the runtime ends, also while the job drains.
-pub(crate) async fn serve(listener: TcpListener, watched: Watched) -> io::Result<()> {
+/// Serves a job until the runtime ends, also while it drains.
+pub(crate) async fn spawn(
+    listener: TcpListener,
+    context: &Context,
+    clock: &Clock,
+    stop: &Stop,
+    telemetry: &Telemetry,
+) -> Result<(), Failure> {
+    let watched = Watched {
+        config: context.config.clone(),
+        clock: clock.clone(),
+        started_at: clock.now(),
+        stop: stop.clone(),
+        telemetry: telemetry.clone(),
+        database: context.watching().await?,
+    };
+    tokio::spawn(serve(listener, watched));
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, watched: Watched) -> io::Result<()> {
     if !listener.local_addr()?.ip().is_loopback() {
         tracing::warn!("{KEY} reaches beyond this machine, and the port asks nobody who they are");
     }

@@ -62,12 +62,18 @@ pub(super) async fn watch(
     }
 }
 
-fn covered(progress: &Progress) -> f64 {
+/// Percent of the assets that were scanned or are being scanned.
+pub(crate) fn covered(progress: &Progress) -> f64 {
     let scanned = progress.assets.saturating_sub(progress.backlog.never_scanned);
     100.0 * scanned as f64 / progress.assets.max(1) as f64
 }
 
-fn line(progress: &Progress, per_second: f64, open: Option<&[(Severity, i64)]>) -> String {
+/// In one line.
+pub(crate) fn line(
+    progress: &Progress,
+    per_second: f64,
+    open: Option<&[(Severity, i64)]>,
+) -> String {
     let insights = open.map_or_else(
         || "?".to_owned(),
         |open| {

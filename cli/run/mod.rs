@@ -12,11 +12,11 @@ use scanflow::store::postgres::{Lease, Taken};
 use scanflow::telemetry::Telemetry;
 use scanflow_dataflows::{Connections, Lead, LeadError, Led, lead};
 
-use crate::admin::{self, ListenError, Watched};
+use crate::admin::{self, ListenError};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 
-mod live;
+pub(crate) mod live;
 
 /// Scan what is due and keep every insight fresh, until a signal or an end
 #[derive(Debug, clap::Args)]
@@ -54,11 +54,9 @@ impl Run {
 
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         panics::exit_on_worker_panic(panics::exit_now);
-        let workers = context.config.run.workers;
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(workers.div_ceil(2)).enable_all().build()?;
+        let runtime = runtime(context.config.run.workers)?;
         let stop = Stop::default();
-        stop.on_signals(runtime.handle())?;
+        stop.on_signals(runtime.handle(), panics::exit_now)?;
         runtime.block_on(self.lead(context, stop))
     }
 
@@ -73,15 +71,7 @@ impl Run {
                 Err(err) => return Err(why_not(err, context, &connections, &clock).await),
             };
             context.note(&format!("admin: http://{}", listener.local_addr()?));
-            let watched = Watched {
-                config: config.clone(),
-                clock: clock.clone(),
-                started_at: clock.now(),
-                stop: stop.clone(),
-                telemetry: telemetry.clone(),
-                database: context.watching().await?,
-            };
-            tokio::spawn(admin::serve(listener, watched));
+            admin::spawn(listener, context, &clock, &stop, &telemetry).await?;
         }
         let (ending, rate) = (self.ending(), self.rate(config.schedule.rate));
         let watching = live::watch(
@@ -102,11 +92,7 @@ impl Run {
             never = watching => match never {},
             never = context.watch_server() => match never {},
         };
-        let led = match led {
-            Ok(led) => led,
-            Err(LeadError::Stopped) => return Ok(Exit::Done),
-            Err(err) => return Err(failure(err)),
-        };
+        let led = led.map_err(failure)?;
         context.note(&summary(&led, clock.now().since(started)));
         Ok(if led.lost.is_some() { Exit::TryAgain } else { Exit::Done })
     }
@@ -148,9 +134,15 @@ async fn why_not(
     Failure::new(Exit::Unavailable, err)
 }
 
-fn failure(err: LeadError) -> Failure {
+/// Threads for what waits, beside so many that judge.
+pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(workers.div_ceil(2)).enable_all().build()
+}
+
+pub(crate) fn failure(err: LeadError) -> Failure {
     match err {
-        LeadError::Held { .. } | LeadError::Lost(_) => Failure::new(Exit::TryAgain, err),
+        LeadError::Held { .. } => Failure::new(Exit::TryAgain, err),
         other => Failure::from(other),
     }
 }

@@ -25,8 +25,9 @@
 //! `shape` parameters; `random` the random sequence; `sizes` how many zones and records; `names`,
 //! `addresses` names that are nobody's and addresses that are somebody's; `account` and `draft` what
 //! is decided of an account and of a zone before its records; `zone` a zone from its draft; `filling`
-//! adds records and expects what must be found of them; `spf`, `dmarc` the kinds of policies; `owners` what the rest of a zone is filled with; `parked` copies of
-//! one template; `expected` the truth.
+//! adds records and expects what must be found of them; `spf`, `dmarc` the kinds of policies; `owners` what
+//! the rest of a zone is filled with; `parked` copies of one template; `expected` the truth; `mistake`
+//! what goes wrong in a zone that has been there for a while.
 
 mod account;
 mod addresses;
@@ -34,6 +35,7 @@ mod dmarc;
 mod draft;
 mod expected;
 mod filling;
+mod mistake;
 mod names;
 mod owners;
 mod parked;
@@ -45,6 +47,8 @@ mod zone;
 
 pub use account::Account;
 pub use expected::{Expected, ExpectedVerdict, Planted, PlantedOf};
+pub use mistake::{Mistake, mistake};
+pub use random::Random;
 pub use shape::{Shape, ShapeError};
 pub use zone::Zone;
 

@@ -12,7 +12,7 @@ pub(super) enum Use {
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014):
 /// small, and the same for ever, which a crate's default generator does not promise.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -23,6 +23,10 @@ const fn mix(value: u64) -> u64 {
 }
 
 impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
     /// The sequence of an account, or of its zone with this index.
     pub(super) fn of(seed: u64, what: Use, account: u64, zone: u64) -> Random {
         let parts = [what as u64, account, zone];
@@ -46,7 +50,7 @@ impl Random {
     }
 
     /// From 0 to just below the bound.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 

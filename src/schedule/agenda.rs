@@ -159,12 +159,19 @@ impl Agenda {
     /// An asset waits again, counted from when it was emitted. One that was removed meanwhile does
     /// not.
     pub fn rearm(&mut self, asset: AssetId, scheduled_at: UnixTime) {
+        self.scanned(asset, scheduled_at);
+        if let Some(entry) = self.entries.get_mut(&asset) {
+            entry.due = due(asset, scheduled_at, self.plans.cadence(entry.plan));
+            self.waiting[entry.lane].insert(entry.key(asset));
+        }
+    }
+
+    /// An asset was scanned, and waits no more than before.
+    pub fn scanned(&mut self, asset: AssetId, scheduled_at: UnixTime) {
         if let Some(entry) = self.entries.get_mut(&asset) {
             self.plans.remove(entry.plan, entry.scheduled_at());
             self.plans.add(entry.plan, Some(scheduled_at));
             entry.scheduled_at = scheduled_at;
-            entry.due = due(asset, scheduled_at, self.plans.cadence(entry.plan));
-            self.waiting[entry.lane].insert(entry.key(asset));
         }
     }
 
@@ -175,6 +182,22 @@ impl Agenda {
             for key in waiting {
                 if let Some(entry) = self.entries.get_mut(&key.asset) {
                     entry.due = entry.due.min(AT_ONCE);
+                    self.waiting[lane].insert(entry.key(key.asset));
+                }
+            }
+        }
+    }
+
+    /// Parts assets that were scanned together: each is due at a moment between now and when it would
+    /// be due, which a hash chooses. A herd becomes an even flow, and no promise is broken.
+    pub fn spread(&mut self, now: UnixTime) {
+        for lane in Lane::ALL {
+            let waiting = std::mem::take(&mut self.waiting[lane]);
+            for key in waiting {
+                if let Some(entry) = self.entries.get_mut(&key.asset) {
+                    let share = (key.hash >> 11) as f64 / (1_u64 << 53) as f64;
+                    let earlier = now + entry.due.since(now).mul_f64(share);
+                    entry.due = entry.due.min(earlier);
                     self.waiting[lane].insert(entry.key(key.asset));
                 }
             }
@@ -315,6 +338,23 @@ mod tests {
         assert_eq!(agenda.waiting(Lane::Fast), 1);
         let due = |now| agenda.backlog(now).due;
         assert_eq!((due(NOON), due(NOON + DAY)), (0, 1));
+    }
+
+    #[test]
+    fn a_herd_that_is_spread_is_due_evenly_and_never_later() {
+        let herd: Vec<_> = (1..=1_000).map(|asset| (asset, "enterprise", Some(NOON))).collect();
+        let mut agenda = agenda(&herd);
+        let (asset, plan) = (AssetId(1_001), "free".into());
+        agenda.insert(&Listed { asset, plan, scheduled_at: None, records: 3 }, NOON);
+        agenda.spread(NOON);
+        let due = |hours: u32| agenda.backlog(NOON + Duration::from_secs(3_600) * hours).due;
+        assert_eq!(agenda.backlog(NOON).never_scanned, 1, "stays due at once");
+        assert_eq!((due(0), due(24)), (0, 1_000));
+        for hours in [6, 12, 18] {
+            let expected = 1_000.0 * f64::from(hours) / (24.0 * 0.98);
+            let found = due(hours) as f64;
+            assert!((found - expected).abs() < 60.0, "{found} in {hours} h");
+        }
     }
 
     #[test]

@@ -209,6 +209,8 @@ impl Dispatcher {
         self.stats.latency_us.saturating_record(took_us);
         if self.settings.ending == Ending::Drained && !self.draining {
             self.agenda.rearm(open.asset, open.emitted_at);
+        } else {
+            self.agenda.scanned(open.asset, open.emitted_at);
         }
         took
     }

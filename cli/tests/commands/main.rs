@@ -3,8 +3,8 @@
 mod checks;
 mod exits;
 mod export;
-mod graph;
 mod generate;
+mod graph;
 mod import;
 mod insights;
 mod migrate;

@@ -134,6 +134,7 @@ async fn a_run_that_waits_for_the_lease_or_the_fleet_ends_when_it_is_told_to() {
         running.signal("TERM");
         let ended = running.end().await;
         assert_eq!(ended.status.code(), Some(0), "{table}: {}", ended.stderr);
+        assert!(ended.stderr.contains("0 scans in "), "{table}: {}", ended.stderr);
     }
 }
 
@@ -153,7 +154,7 @@ async fn a_lease_that_is_lost_while_the_fleet_is_read_is_tried_again_later() {
     replace_leader(&place).await;
     let ended = running.end().await;
     assert_eq!(ended.status.code(), Some(75), "{}", ended.stderr);
-    assert!(ended.stderr.contains("lost before the run began"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the lease is lost"), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod process;
 
 mod admin;
+mod demo;
 mod dice;
 mod hangup;
 mod killed;
@@ -14,6 +15,7 @@ mod running;
 mod secret;
 mod source_copy;
 mod sources;
+mod terminal;
 mod together;
 mod workers;
 mod world;

@@ -3,10 +3,9 @@
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinHandle;
 
 /// Nothing that is waited for takes so long, also beside other work.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(120);
@@ -15,9 +14,49 @@ pub(crate) const WAIT_MAX: Duration = Duration::from_secs(120);
 pub(crate) struct Running {
     child: Child,
     pid: u32,
-    stdout: JoinHandle<String>,
-    stderr: UnboundedReceiver<String>,
-    said: String,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+/// What comes out of a pipe, line by line, and what has come out of it.
+struct Lines {
+    lines: UnboundedReceiver<String>,
+    read: String,
+}
+
+impl Lines {
+    fn of(pipe: impl AsyncRead + Send + Unpin + 'static) -> Lines {
+        let mut pipe = BufReader::new(pipe).lines();
+        let (sender, lines) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(line) = pipe.next_line().await.expect("UTF-8") {
+                let _ = sender.send(line); // an error means that nobody asks any more
+            }
+        });
+        Lines { lines, read: String::new() }
+    }
+
+    /// None at the end.
+    async fn next(&mut self) -> Option<String> {
+        let line = self.lines.recv().await?;
+        self.read += &line;
+        self.read.push('\n');
+        Some(line)
+    }
+
+    /// The first line from here on that is as wanted.
+    async fn until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        let found = tokio::time::timeout(WAIT_MAX, async {
+            while let Some(line) = self.next().await {
+                if is_it(&line) {
+                    return Some(line);
+                }
+            }
+            None
+        });
+        let found = found.await.ok().flatten();
+        found.unwrap_or_else(|| panic!("no line with {what}: {}", self.read))
+    }
 }
 
 /// How a process ended, and all that it printed.
@@ -33,21 +72,10 @@ impl Running {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("it starts");
-        let mut stdout = child.stdout.take().expect("a pipe");
-        let stdout = tokio::spawn(async move {
-            let mut text = String::new();
-            stdout.read_to_string(&mut text).await.expect("UTF-8");
-            text
-        });
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let (sender, stderr) = unbounded_channel();
-        tokio::spawn(async move {
-            while let Some(line) = lines.next_line().await.expect("UTF-8") {
-                let _ = sender.send(line); // an error means that nobody asks any more
-            }
-        });
+        let stdout = Lines::of(child.stdout.take().expect("a pipe"));
+        let stderr = Lines::of(child.stderr.take().expect("a pipe"));
         let pid = child.id().expect("it has not been waited for");
-        Running { child, pid, stdout, stderr, said: String::new() }
+        Running { child, pid, stdout, stderr }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -56,34 +84,28 @@ impl Running {
 
     /// Waits for a line on stderr with these words.
     pub(crate) async fn says(&mut self, words: &str) -> String {
-        loop {
-            let line = tokio::time::timeout(WAIT_MAX, self.stderr.recv()).await;
-            let line = line.unwrap_or_else(|_| panic!("it does not say {words:?}: {}", self.said));
-            let line = line.unwrap_or_else(|| panic!("it did not say {words:?}: {}", self.said));
-            self.said += &line;
-            self.said.push('\n');
-            if line.contains(words) {
-                return line;
-            }
-        }
+        self.stderr.until(words, |line| line.contains(words)).await
+    }
+
+    /// Waits for a line on stdout that is as wanted.
+    pub(crate) async fn prints(&mut self, what: &str, is_it: impl Fn(&str) -> bool) {
+        self.stdout.until(what, is_it).await;
     }
 
     pub(crate) fn signal(&self, name: &str) {
         let (flag, pid) = (format!("-{name}"), self.pid.to_string());
         let status = Command::new("kill").args([flag, pid]).status();
-        assert!(status.expect("kill").success(), "it is gone already: {}", self.said);
+        assert!(status.expect("kill").success(), "it is gone already: {}", self.stderr.read);
     }
 
     /// Waits until it ends by itself.
     pub(crate) async fn end(mut self) -> Ended {
         let status = tokio::time::timeout(WAIT_MAX, self.child.wait()).await;
-        let status = status.unwrap_or_else(|_| panic!("it goes on: {}", self.said));
-        while let Some(line) = self.stderr.recv().await {
-            self.said += &line;
-            self.said.push('\n');
-        }
-        let stdout = self.stdout.await.expect("no panic");
-        Ended { status: status.expect("a status"), stdout, stderr: self.said }
+        let status = status.unwrap_or_else(|_| panic!("it goes on: {}", self.stderr.read));
+        while self.stderr.next().await.is_some() {}
+        while self.stdout.next().await.is_some() {}
+        let (stdout, stderr) = (self.stdout.read, self.stderr.read);
+        Ended { status: status.expect("a status"), stdout, stderr }
     }
 
     pub(crate) async fn kill(self) -> Ended {

@@ -114,6 +114,8 @@ fn once_scans_each_asset_once_due_or_not_and_is_over() {
         });
         assert!(emit(&mut dispatcher, NOON + 9 * DAY).is_empty());
         assert!(dispatcher.is_over());
+        dispatcher.pace(NOON);
+        assert_eq!(dispatcher.progress().plans[0].never_scanned, 0, "{ending:?}");
     }
 }
 

@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod error;
 pub mod export;
 pub mod grants;
+pub mod history;
 pub mod import;
 pub mod insights;
 pub mod migrate;

@@ -105,6 +105,16 @@ pub async fn open_by_severity(database: &Database) -> Result<Vec<(Severity, i64)
     Ok(rows.iter().map(|row| (severity(row.get(0)), row.get(1))).collect())
 }
 
+/// Open insights by check, the most frequent first.
+pub async fn open_by_check(database: &Database) -> Result<Vec<(String, i64)>, DatabaseError> {
+    let client = database.client().await?;
+    let query = "select c.name, count(*) from insights i join checks c on c.id = i.check_id
+                  where i.resolved_at is null group by c.name
+                  order by count(*) desc, c.name collate \"C\"";
+    let rows = client.query(query, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
 /// Reads all of the fleet once: seconds for millions of assets.
 pub async fn status(
     database: &Database,

@@ -13,10 +13,12 @@ use crate::model::AssetId;
 mod accounts;
 mod prune;
 mod record_rows;
+mod stored_zone;
 mod zone_rows;
 mod zones;
 
 pub use prune::Present;
+pub use stored_zone::{StoredZone, zone_from};
 pub use zones::{RecordsChange, ZoneChange};
 
 /// The first half of the keys of advisory locks on sources ("scan").

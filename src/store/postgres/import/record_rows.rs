@@ -48,6 +48,31 @@ pub(super) async fn copy(
     Ok(())
 }
 
+/// The stored records of zones, each with the id of its zone.
+pub(super) async fn stored_records(
+    client: &ClientWrapper,
+    zones: &[i64],
+) -> Result<Vec<(i64, Record)>, DatabaseError> {
+    let select = client.prepare_cached(
+        "select zone_id, name, type, content, priority, ttl, proxied, private_routing \
+         from records where zone_id = any($1)",
+    );
+    let rows = client.query(&select.await?, &[&zones]).await?;
+    let records = rows.iter().map(|row| {
+        let record = Record {
+            name: row.get(1),
+            kind: RecordType::from_name(row.get(2)),
+            content: row.get(3),
+            priority: row.get::<_, Option<i32>>(4).and_then(|n| u16::try_from(n).ok()),
+            ttl: row.get::<_, Option<i64>>(5).and_then(|n| u32::try_from(n).ok()),
+            proxied: row.get(6),
+            private_routing: row.get(7),
+        };
+        (row.get(0), record)
+    });
+    Ok(records.collect())
+}
+
 /// The sums of the stored records of zones; a zone without records is missing.
 pub(super) async fn stored_hashes(
     client: &ClientWrapper,
@@ -56,21 +81,8 @@ pub(super) async fn stored_hashes(
     let mut sums: HashMap<i64, ContentHash> = HashMap::new();
     // A heavy zone has tens of thousands of records: few zones at once.
     for zones in zones.chunks(64) {
-        let select = client.prepare_cached(
-            "select zone_id, name, type, content, priority, ttl, proxied, private_routing \
-             from records where zone_id = any($1)",
-        );
-        for row in client.query(&select.await?, &[&zones]).await? {
-            let record = Record {
-                name: row.get(1),
-                kind: RecordType::from_name(row.get(2)),
-                content: row.get(3),
-                priority: row.get::<_, Option<i32>>(4).and_then(|n| u16::try_from(n).ok()),
-                ttl: row.get::<_, Option<i64>>(5).and_then(|n| u32::try_from(n).ok()),
-                proxied: row.get(6),
-                private_routing: row.get(7),
-            };
-            *sums.entry(row.get(0)).or_default() += ContentHash::of_record(&record);
+        for (zone, record) in stored_records(client, zones).await? {
+            *sums.entry(zone).or_default() += ContentHash::of_record(&record);
         }
     }
     Ok(sums)
