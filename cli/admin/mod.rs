@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::get;
@@ -16,6 +16,7 @@ use scanflow::model::UnixTime;
 use scanflow::stop::Stop;
 use scanflow::store::postgres::Database;
 use scanflow::telemetry::Telemetry;
+use scanflow_dataflows::Shape;
 use tokio::net::TcpListener;
 
 use self::database::Asked;
@@ -24,6 +25,7 @@ use crate::exit::Failure;
 
 mod answer;
 mod database;
+mod graph;
 mod live;
 mod metrics;
 mod ready;
@@ -55,6 +57,7 @@ struct Watched {
     started_at: UnixTime,
     stop: Stop,
     telemetry: Telemetry,
+    shape: Arc<OnceLock<Shape>>,
     /// For the endpoints alone.
     database: Database,
 }
@@ -78,6 +81,7 @@ pub(crate) async fn spawn(
     clock: &Clock,
     stop: &Stop,
     telemetry: &Telemetry,
+    shape: &Arc<OnceLock<Shape>>,
 ) -> Result<(), Failure> {
     let watched = Watched {
         config: context.config.clone(),
@@ -85,6 +89,7 @@ pub(crate) async fn spawn(
         started_at: clock.now(),
         stop: stop.clone(),
         telemetry: telemetry.clone(),
+        shape: Arc::clone(shape),
         database: context.watching().await?,
     };
     tokio::spawn(serve(listener, watched));
@@ -106,6 +111,7 @@ fn router(watched: Watched) -> Router {
         .route("/healthz", get(live::livez)) // the name that older probes use
         .route("/readyz", get(ready::readyz))
         .route("/status", get(status::status))
+        .route("/graph", get(graph::graph))
         .with_state(Arc::new(Admin { watched, asked: Asked::default() }))
 }
 

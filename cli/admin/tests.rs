@@ -29,6 +29,7 @@ impl Port {
             started_at: START,
             stop: Stop::default(),
             telemetry: Telemetry::default(),
+            shape: Arc::default(),
             database,
         };
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
@@ -135,7 +136,8 @@ async fn only_what_there_is_is_answered_and_nothing_is_changed() {
     let TestDatabase { database, .. } = scanflow_testing::database().await;
     let port = Port::of(database).await;
     let status = async |method, path| request(&port.address, method, path).await.0;
-    for path in ["/metrics", "/livez", "/healthz", "/readyz", "/status"] {
+    assert!(port.watched.shape.set(Shape::default()).is_ok());
+    for path in ["/metrics", "/livez", "/healthz", "/readyz", "/status", "/graph"] {
         assert_eq!(status("GET", path).await, 200, "{path}");
         assert_eq!(request(&port.address, "HEAD", path).await, (200, String::new()), "{path}");
         for method in ["POST", "PUT", "DELETE"] {
@@ -161,4 +163,6 @@ async fn before_the_run_the_status_says_so() {
     assert_eq!((&run["uptime_seconds"], &run["draining"]), (&json!(5.0), &json!(false)));
     assert_eq!(run["progress"], Value::Null);
     assert_eq!(run["stage_seconds"]["slow"]["write"], 0.0);
+    let unbuilt = [("job".to_owned(), "has not built its dataflows yet".to_owned())];
+    assert_eq!(port.probe("/graph").await, (503, unbuilt.to_vec()));
 }

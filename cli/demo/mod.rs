@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -15,7 +16,7 @@ use scanflow::stop::Stop;
 use scanflow::store::postgres::Database;
 use scanflow::store::postgres::status::{open_by_check, open_by_severity};
 use scanflow::telemetry::Telemetry;
-use scanflow_dataflows::{Connections, Lead, Led, lead};
+use scanflow_dataflows::{Connections, Lead, Led, Shape, lead};
 
 use self::display::{Display, Form};
 use self::fleet::Fleet;
@@ -82,8 +83,8 @@ impl Demo {
         let board = Board::new(self.fleet.to_string(), clock.clone());
         let form = Form::of(context);
         let display = Display::start(form, board.clone(), stop.clone())?;
-        let telemetry = Telemetry::default();
-        let show = Show { demo: self, form, place, clock, board, stop, telemetry };
+        let (telemetry, shape) = (Telemetry::default(), Arc::default());
+        let show = Show { demo: self, form, place, clock, board, stop, telemetry, shape };
         let summary = runtime.block_on(show.run());
         let shown = display.end();
         let summary = summary?;
@@ -107,6 +108,7 @@ struct Show {
     board: Board,
     stop: Stop,
     telemetry: Telemetry,
+    shape: Arc<OnceLock<Shape>>,
 }
 
 /// How often a wish to end is looked for, where nothing wakes.
@@ -156,7 +158,8 @@ impl Show {
         let listener = admin::listen(anywhere).await;
         let listener = listener.map_err(|err| Failure::new(Exit::Unavailable, err))?;
         let said = format!("admin: http://{}", listener.local_addr()?);
-        admin::spawn(listener, context, &self.clock, &self.stop, &self.telemetry).await?;
+        let (clock, stop) = (&self.clock, &self.stop);
+        admin::spawn(listener, context, clock, stop, &self.telemetry, &self.shape).await?;
         match self.form {
             Form::Screen { .. } => self.board.change(|view| view.admin = Some(said)),
             Form::Lines | Form::Nothing => context.note(&said),
@@ -293,7 +296,8 @@ impl Show {
         let config = &self.place.context.config;
         let workers = timely::Config::process(config.run.workers);
         let (stop, telemetry) = (self.stop.clone(), self.telemetry.clone());
-        let task = told(Lead { stop, telemetry, ..Lead::of(config) });
+        let shape = Arc::clone(&self.shape);
+        let task = told(Lead { stop, telemetry, shape, ..Lead::of(config) });
         let led = lead(connections, workers, &self.clock, task).await.map_err(run::failure)?;
         match led.lost {
             None => Ok(led),

@@ -9,14 +9,17 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::stdout::Stdout;
 
+use self::running::NotTold;
+
 mod dot;
 mod mermaid;
+mod running;
 mod text;
 
 /// Print the dataflows: which operators there are and what leads where
 ///
 /// They are built as `run` builds them with these settings, read from timely's own log, and never
-/// run: no database is needed.
+/// run: no database is needed. With --running, the job that runs tells what it has built.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Graph {
     /// text is for people, dot for Graphviz, mermaid for Markdown, json for programs
@@ -26,6 +29,10 @@ pub(crate) struct Graph {
     /// Every operator, also those of timely that only lead streams on
     #[arg(long)]
     all: bool,
+
+    /// Ask the job that answers on admin.listen
+    #[arg(long)]
+    running: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -38,7 +45,12 @@ enum Format {
 
 impl Graph {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let logged = Shape::planned(&context.config.job())?;
+        let config = &context.config;
+        let logged = if self.running {
+            running::running(config.admin.listen).map_err(not_told)?
+        } else {
+            Shape::planned(&config.job())?
+        };
         let shape = if self.all { logged } else { logged.without_plumbing() };
         let mut out = Stdout::lock();
         match self.format {
@@ -50,6 +62,14 @@ impl Graph {
         out.flush()?;
         Ok(Exit::Done)
     }
+}
+
+fn not_told(err: NotTold) -> Failure {
+    let exit = match err {
+        NotTold::NoAddress => Exit::Usage,
+        NotTold::Unreachable { .. } | NotTold::NoGraph { .. } => Exit::Unavailable,
+    };
+    Failure::new(exit, err)
 }
 
 /// The name, with the number of the operator where others in the dataflow have the same name.

@@ -1,5 +1,6 @@
 //! `scanflow run`: scans what is due, for ever or once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scanflow::clock::Clock;
@@ -65,13 +66,14 @@ impl Run {
         let connections = context.connections().await?;
         let clock = Clock::system();
         let (feed, telemetry) = (Feed::default(), Telemetry::default());
+        let shape = Arc::default();
         if let Some(address) = config.admin.listen {
             let listener = match admin::listen(address).await {
                 Ok(listener) => listener,
                 Err(err) => return Err(why_not(err, context, &connections, &clock).await),
             };
             context.note(&format!("admin: http://{}", listener.local_addr()?));
-            admin::spawn(listener, context, &clock, &stop, &telemetry).await?;
+            admin::spawn(listener, context, &clock, &stop, &telemetry, &shape).await?;
         }
         let (ending, rate) = (self.ending(), self.rate(config.schedule.rate));
         let watching = live::watch(
@@ -84,7 +86,7 @@ impl Run {
             &connections,
             timely::Config::process(config.run.workers),
             &clock,
-            Lead { rate, ending, feed, stop, telemetry, ..Lead::of(config) },
+            Lead { rate, ending, feed, stop, telemetry, shape, ..Lead::of(config) },
         );
         let started = clock.now();
         let led = tokio::select! {

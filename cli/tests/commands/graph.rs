@@ -1,6 +1,7 @@
 //! `scanflow graph`.
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use crate::process::{run, scanflow};
@@ -41,16 +42,32 @@ fn shows_timely_s_own_operators_if_asked_to() {
 #[test]
 fn graphviz_takes_the_dot_form() {
     let dot = Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut dot) = dot else {
-        println!("skipped: there is no dot; the package graphviz has it");
-        return;
-    };
+    let Ok(mut dot) = dot else { return }; // the package graphviz has it
     let mut stdin = dot.stdin.take().expect("a pipe");
     stdin.write_all(graph(&["--all", "--format", "dot"]).as_bytes()).expect("it reads");
     drop(stdin);
     let drawn = dot.wait_with_output().expect("it ends");
     assert!(drawn.status.success());
     assert!(String::from_utf8(drawn.stdout).expect("UTF-8").contains("partition_by_cost"));
+}
+
+#[test]
+fn without_a_job_that_runs_it_says_so() {
+    let running = |listen: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = scanflow(folder.path(), &["graph", "--running"]);
+        command.env("SCANFLOW_ADMIN__LISTEN", listen);
+        run(command)
+    };
+    for nowhere in ["off", "127.0.0.1:0"] {
+        let ran = running(nowhere);
+        assert!(ran.exit == 2 && ran.stderr.contains("admin.listen"), "{ran:?}");
+    }
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("it").to_string();
+    drop(port);
+    let ran = running(&address);
+    assert!(ran.exit == 69 && ran.stderr.contains(&address), "{ran:?}");
 }
 
 #[test]

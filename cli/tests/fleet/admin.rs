@@ -68,6 +68,28 @@ async fn the_stages_of_a_real_run_sum_up_to_the_scans() {
 }
 
 #[tokio::test]
+async fn the_graph_that_runs_is_the_one_that_is_planned() {
+    let place = Place::of(scanflow_testing::database().await);
+    let (running, address) = started(place.command(&["run"])).await;
+    let graph = |from: &[&str]| {
+        let arguments = [&["graph", "--all", "--format", "json"], from].concat();
+        let mut command = place.command(&arguments);
+        command.env("SCANFLOW_ADMIN__LISTEN", &address);
+        run(command)
+    };
+    let told = loop {
+        let told = graph(&["--running"]);
+        if told.exit != 69 {
+            break told;
+        }
+        assert!(told.stderr.contains("has not built its dataflows yet"), "{}", told.stderr);
+    };
+    assert_eq!((told.exit, told.stdout), (0, graph(&[]).stdout), "{}", told.stderr);
+    running.signal("TERM");
+    assert_eq!(running.end().await.status.code(), Some(0));
+}
+
+#[tokio::test]
 async fn while_it_drains_it_is_alive_and_not_ready() {
     let Some(source) = shared_data("moj") else { return };
     let place = Place::importing(source).await;
