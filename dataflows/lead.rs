@@ -24,6 +24,9 @@ use crate::{HOME, Job, JobError, Shape, Summary, run};
 const FOLLOW: Duration = Duration::from_secs(1);
 /// How often partitions are made and old change rows deleted.
 const TIDY: Duration = Duration::from_secs(6 * 3_600);
+/// How long a server that does not answer may hold up the end of a process, whose lease runs out
+/// anyway.
+const RELEASE_MAX: Duration = Duration::from_secs(2);
 /// Partitions of the history that exist ahead of time.
 const HISTORY_MONTHS: i32 = 3;
 
@@ -77,8 +80,8 @@ impl Lead {
     }
 }
 
-/// How a run ended.
-#[derive(Clone, Debug)]
+/// How a run ended; by default, before it began.
+#[derive(Clone, Debug, Default)]
 pub struct Led {
     pub summary: Summary,
     pub rows: PerLane<Rows>,
@@ -106,7 +109,12 @@ pub async fn lead(
     lead: Lead,
 ) -> Result<Led, LeadError> {
     let database = &connections.control;
-    let lease = match Lease::take(database, clock, lead.lease_ttl).await? {
+    let stop = lead.stop.clone();
+    let taken = tokio::select! {
+        taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
+        () = stop.requested() => return Ok(Led::default()),
+    };
+    let lease = match taken {
         Taken::Lease(lease) => lease,
         Taken::Held { holder } => return Err(LeadError::Held { holder }),
     };
@@ -116,8 +124,12 @@ pub async fn lead(
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
-    if let Err(err) = lease.release(database).await {
-        tracing::warn!(error = &err as &dyn std::error::Error, "could not release the lease");
+    match tokio::time::timeout(RELEASE_MAX, lease.release(database)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => {
+            tracing::warn!(error = &err as &dyn std::error::Error, "could not release the lease");
+        }
+        Err(_elapsed) => tracing::warn!("could not release the lease: the server stands still"),
     }
     let (summary, lost) = led?;
     let rows = PerLane { fast: sinks.fast.rows(), slow: sinks.slow.rows() };
@@ -133,21 +145,35 @@ async fn lead_under(
     lead: Lead,
 ) -> Result<(Summary, Option<Lost>), LeadError> {
     let database = &connections.control;
-    let keeping = AbortOnDropHandle::new({
+    let lost = Arc::new(OnceLock::new());
+    let _keeping = AbortOnDropHandle::new({
         let (lease, database, clock) = (lease.clone(), database.clone(), clock.clone());
-        let stop = lead.stop.clone();
+        let (stop, lost) = (lead.stop.clone(), Arc::clone(&lost));
         tokio::spawn(async move {
-            let lost = postgres::keep(lease, &database, &clock).await;
-            tracing::error!(?lost, "the lease is lost: stopping");
+            let reason = postgres::keep(lease, &database, &clock).await;
+            tracing::error!(lost = ?reason, "the lease is lost: stopping");
+            // Who was told to end before ends for that reason.
+            if !stop.is_requested() {
+                let _ = lost.set(reason); // nobody else sets it
+            }
             stop.request();
-            lost
         })
     });
-    tidy(database, clock).await?;
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
-    let mark = postgres::list(database, |listed| agenda.insert(&listed)).await?;
+    let now = clock.now();
+    let read = async {
+        tidy(database, clock).await?;
+        postgres::list(database, |listed| agenda.insert(&listed, now)).await
+    };
+    // A server that stands still answers nothing: then nothing but the stop ends this.
+    let mark = tokio::select! {
+        mark = read => mark?,
+        () = lead.stop.requested() => {
+            return Ok((Summary::default(), lost.get().copied()));
+        }
+    };
     if lead.spread {
-        agenda.spread(clock.now());
+        agenda.spread(now);
     }
     let settings = Settings {
         owner: HOME as u64,
@@ -189,8 +215,7 @@ async fn lead_under(
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;
-    let lost = if keeping.is_finished() { keeping.await.ok() } else { None };
-    Ok((summary??, lost))
+    Ok((summary??, lost.get().copied()))
 }
 
 /// Makes the partitions of the months to come, and forgets changes that everybody has read.

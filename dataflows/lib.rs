@@ -52,7 +52,7 @@ pub struct Job {
 }
 
 /// What is left when a job has ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Scans that were emitted and did not come back. Only a drain may leave any.
     pub open_tickets: usize,

@@ -30,9 +30,15 @@ pub struct TestDatabase {
 /// # Panics
 /// If Postgres is missing or fails.
 pub async fn database() -> TestDatabase {
-    let test = empty_database().await;
-    migrate(&test.database, Clock::system().now()).await.expect("valid migrations");
-    test
+    migrated(empty_database().await).await
+}
+
+/// As [`database`], on this server.
+///
+/// # Panics
+/// If Postgres fails.
+pub async fn database_on(server: &ThrowAwayServer) -> TestDatabase {
+    migrated(created(&server.url()).await).await
 }
 
 /// Creates a database without any schema.
@@ -40,7 +46,15 @@ pub async fn database() -> TestDatabase {
 /// # Panics
 /// If Postgres is missing or fails.
 pub async fn empty_database() -> TestDatabase {
-    let server = server_url();
+    created(server_url()).await
+}
+
+async fn migrated(test: TestDatabase) -> TestDatabase {
+    migrate(&test.database, Clock::system().now()).await.expect("valid migrations");
+    test
+}
+
+async fn created(server: &str) -> TestDatabase {
     let name = format!("test_{}", Uuid::new_v4().simple());
     let admin = Database::open(&format!("{server} dbname=postgres"), 1).expect("a valid URL");
     let admin = admin.client().await.expect("a connection");

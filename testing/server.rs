@@ -10,8 +10,11 @@ use scanflow::store::postgres::cluster::{ClusterError, Search, Server, ServerUse
 use uuid::Uuid;
 
 /// Stops the server and removes its folder when its input ends, which it does however the process
-/// at the other end of the pipe dies.
-const GUARD: &str = r#"read _; "$1" stop -s -m immediate -w -D "$2"; rm -rf "$3""#;
+/// at the other end of the pipe dies. A server that a test froze would not hear of it.
+const GUARD: &str = r#"read _
+kill -CONT "$(head -n 1 "$2/postmaster.pid")"
+"$1" stop -s -m immediate -w -D "$2"
+rm -rf "$3""#;
 
 /// Faster than safe, and room for many tests at once.
 const SETTINGS: [(&str, &str); 7] = [
@@ -29,6 +32,7 @@ const SETTINGS: [(&str, &str); 7] = [
 pub struct ThrowAwayServer {
     folder: PathBuf,
     server: Server,
+    settings: Vec<(String, String)>,
     guard: Child,
 }
 
@@ -41,12 +45,31 @@ impl ThrowAwayServer {
         ThrowAwayServer::start_with(settings, |_| ())
     }
 
+    /// As [`ThrowAwayServer::start`], with everything that is its own below a folder.
+    ///
+    /// # Panics
+    /// If Postgres is missing or does not start.
+    pub fn start_in(parent: &Path, settings: &[(&str, &str)]) -> ThrowAwayServer {
+        ThrowAwayServer::start_below(parent, settings, |_| ())
+    }
+
     /// As [`ThrowAwayServer::start`]; `prepare` sees the server before it starts.
     ///
     /// # Panics
     /// If Postgres is missing or does not start.
     pub fn start_with(settings: &[(&str, &str)], prepare: impl FnOnce(&Server)) -> ThrowAwayServer {
-        let (folder, server) = folder_and_server();
+        // The path of a socket is short.
+        let parent = std::env::temp_dir();
+        let parent = if parent.as_os_str().len() < 60 { parent } else { PathBuf::from("/tmp") };
+        ThrowAwayServer::start_below(&parent, settings, prepare)
+    }
+
+    fn start_below(
+        parent: &Path,
+        settings: &[(&str, &str)],
+        prepare: impl FnOnce(&Server),
+    ) -> ThrowAwayServer {
+        let (folder, server) = folder_and_server(parent);
         let guard = server
             .user
             .command(Path::new("/bin/sh"))
@@ -62,8 +85,19 @@ impl ThrowAwayServer {
         prepare(&server);
         let socket = ("unix_socket_directories", folder.join("s").display().to_string());
         let own = SETTINGS.iter().chain(settings).map(|(name, value)| (*name, (*value).to_owned()));
-        server.start(&own.chain([socket]).collect::<Vec<_>>()).expect("a server");
-        ThrowAwayServer { folder, server, guard }
+        let settings = own.chain([socket]).map(|(name, value)| (name.to_owned(), value)).collect();
+        let started = ThrowAwayServer { folder, server, settings, guard };
+        started.start_again();
+        started
+    }
+
+    /// After it was stopped or has died.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_again(&self) {
+        let settings = self.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        self.server.start(&settings.collect::<Vec<_>>()).expect("a server");
     }
 
     /// Without a database.
@@ -92,15 +126,12 @@ fn missing(err: &ClusterError) -> ! {
 }
 
 /// A folder that every user can pass and nobody but the server's can read.
-fn folder_and_server() -> (PathBuf, Server) {
+fn folder_and_server(parent: &Path) -> (PathBuf, Server) {
     let binaries = Search::from_environment().newest().unwrap_or_else(|err| missing(&err));
     let user = ServerUser::for_data(Path::new("/nowhere")).unwrap_or_else(|err| panic!("{err}"));
     let name = format!("scanflow-test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    // The path of a socket is short.
-    let parent = std::env::temp_dir();
-    let parent = if parent.as_os_str().len() < 60 { parent } else { PathBuf::from("/tmp") };
     let folder = parent.join(name);
-    user.check_reaches(&parent).unwrap_or_else(|err| panic!("{err}"));
+    user.check_reaches(parent).unwrap_or_else(|err| panic!("{err}"));
     for (path, mode) in [(folder.clone(), 0o755), (folder.join("s"), 0o700)] {
         DirBuilder::new().mode(mode).create(&path).expect("a folder");
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");

@@ -44,7 +44,7 @@ fn a_worker_that_stands_still_ends_the_process() {
     let clock = Clock::system();
     let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
     let (asset, plan) = (AssetId(1), "free".to_owned());
-    agenda.insert(&Listed { asset, plan, scheduled_at: None, records: 1 });
+    agenda.insert(&Listed { asset, plan, scheduled_at: None, records: 1 }, clock.now());
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane { fast: 1, slow: 1 },

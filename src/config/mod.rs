@@ -16,6 +16,7 @@ use crate::lanes::Lanes;
 use crate::model::PerLane;
 use crate::operators::{LoadLimits, WriteLimits};
 use crate::schedule::{Cadences, Rate};
+use crate::store::postgres::Lease;
 
 mod admin;
 mod job;
@@ -251,8 +252,8 @@ impl Config {
         if !(self.schedule.buffer.is_finite() && 1.0 <= self.schedule.buffer) {
             return impossible("schedule.buffer", "must be at least 1");
         }
-        if self.schedule.lease_ttl < Duration::from_secs(1) {
-            return impossible("schedule.lease_ttl", "must be at least 1s");
+        if !(Duration::from_secs(1)..=Lease::TTL_MAX).contains(&self.schedule.lease_ttl) {
+            return impossible("schedule.lease_ttl", "must be between 1s and 5m");
         }
         for (index, exception) in self.checks.exceptions.iter().enumerate() {
             let key = format!("checks.for[{index}]");

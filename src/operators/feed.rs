@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use timely::scheduling::SyncActivator;
 
+use crate::model::UnixTime;
 use crate::schedule::{AssetChange, Dispatcher, Progress};
 
 /// News of the fleet on their way in, and the progress of the run on its way out. Cloned freely;
@@ -38,10 +39,10 @@ impl Feed {
         self.state().source = Some(source);
     }
 
-    pub(super) fn deliver(&self, dispatcher: &mut Dispatcher) {
+    pub(super) fn deliver(&self, dispatcher: &mut Dispatcher, now: UnixTime) {
         // Taken first: who tells must not wait while they are applied.
         let changes = std::mem::take(&mut self.state().changes);
-        changes.iter().for_each(|change| dispatcher.apply(change));
+        changes.iter().for_each(|change| dispatcher.apply(change, now));
     }
 
     pub(super) fn report(&self, progress: Progress) {

@@ -93,7 +93,7 @@ pub fn schedule<'s>(
             };
             let now = clock.now();
             let mut dispatcher = source.dispatcher.borrow_mut();
-            source.feed.deliver(&mut dispatcher);
+            source.feed.deliver(&mut dispatcher, now);
             let meter = &source.meter;
             for (lane, since) in held_back.drain(..) {
                 meter.held_back(lane, now.since(since));

@@ -102,17 +102,25 @@ impl Agenda {
     }
 
     /// Adds an asset, or tells what has changed about one. It waits from now on.
-    pub fn insert(&mut self, listed: &Listed) {
+    ///
+    /// A stamp from the future was made before a clock was set back: it says that there was a scan,
+    /// not when. So the next one is due at once, at the rate that the cadences need.
+    pub fn insert(&mut self, listed: &Listed, now: UnixTime) {
         self.remove(listed.asset);
         let plan = self.plans.id(&listed.plan, &self.cadences);
-        self.plans.add(plan, listed.scheduled_at);
+        let scheduled_at = listed.scheduled_at.map(|at| at.min(now));
+        self.plans.add(plan, scheduled_at);
         let cadence = self.plans.cadence(plan);
         let expected = Expected { records: listed.records, probes: 0 };
         let Cost { time, weight } = predict(expected);
         let lane = self.lanes.choose(Cost { time, weight }, expected.probes);
         let entry = Entry {
-            due: listed.scheduled_at.map_or(NEVER, |at| due(listed.asset, at, cadence)),
-            scheduled_at: listed.scheduled_at.unwrap_or(NEVER),
+            due: match listed.scheduled_at {
+                None => NEVER,
+                Some(at) if now < at => AT_ONCE,
+                Some(at) => due(listed.asset, at, cadence),
+            },
+            scheduled_at: scheduled_at.unwrap_or(NEVER),
             time_us: u32::try_from(time.as_micros()).unwrap_or(u32::MAX),
             weight,
             plan,
@@ -288,7 +296,8 @@ mod tests {
         let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
         for (asset, plan, scheduled_at) in assets {
             let (asset, plan) = (AssetId(*asset), (*plan).to_owned());
-            agenda.insert(&Listed { asset, plan, scheduled_at: *scheduled_at, records: 3 });
+            let scheduled_at = *scheduled_at;
+            agenda.insert(&Listed { asset, plan, scheduled_at, records: 3 }, NOON);
         }
         agenda
     }
@@ -303,6 +312,18 @@ mod tests {
         let need = Backlog { due: 1, need_per_second: 0.5, ..waits };
         assert_eq!(backlog(NOON + (DAY - Duration::from_secs(2))), need);
         assert_eq!(backlog(NOON + DAY), Backlog { due: 1, overdue: 1, ..waits });
+    }
+
+    #[test]
+    fn a_stamp_from_the_future_is_due_at_once_and_breaks_no_promise() {
+        let mut agenda = agenda(&[(1, "enterprise", Some(NOON + DAY)), (2, "free", None)]);
+        assert_eq!(agenda.first(Lane::Fast).expect("one").0, AssetId(2));
+        let backlog = agenda.backlog(NOON);
+        assert_eq!((backlog.never_scanned, backlog.due, backlog.overdue), (1, 1, 0));
+        agenda.take(AssetId(1));
+        agenda.rearm(AssetId(1), NOON);
+        let due = |now| agenda.backlog(now).due;
+        assert_eq!((due(NOON + DAY * 97 / 100), due(NOON + DAY * 98 / 100)), (0, 1));
     }
 
     #[test]
@@ -323,12 +344,8 @@ mod tests {
     fn a_herd_that_is_spread_is_due_evenly_and_never_later() {
         let herd: Vec<_> = (1..=1_000).map(|asset| (asset, "enterprise", Some(NOON))).collect();
         let mut agenda = agenda(&herd);
-        agenda.insert(&Listed {
-            asset: AssetId(1_001),
-            plan: "free".into(),
-            scheduled_at: None,
-            records: 3,
-        });
+        let (asset, plan) = (AssetId(1_001), "free".into());
+        agenda.insert(&Listed { asset, plan, scheduled_at: None, records: 3 }, NOON);
         agenda.spread(NOON);
         let due = |hours: u32| agenda.backlog(NOON + Duration::from_secs(3_600) * hours).due;
         assert_eq!(agenda.backlog(NOON).never_scanned, 1, "stays due at once");

@@ -87,13 +87,13 @@ impl Dispatcher {
 
     /// Follows the fleet. An asset that is under way is counted from that scan; with an end in
     /// sight nothing is added.
-    pub fn apply(&mut self, change: &AssetChange) {
+    pub fn apply(&mut self, change: &AssetChange, now: UnixTime) {
         if self.draining || self.settings.ending != Ending::Drained {
             return;
         }
         match change {
             AssetChange::Listed(listed) => {
-                self.agenda.insert(listed);
+                self.agenda.insert(listed, now);
                 if self.under_way.contains(&listed.asset) {
                     self.agenda.take(listed.asset);
                 }

@@ -1,11 +1,11 @@
 //! `kill -9` at random moments, and then on to the end.
 #![expect(clippy::print_stdout, reason = "a failing test tells where it killed")]
 
-use std::hash::{BuildHasher, RandomState};
 use std::os::unix::process::ExitStatusExt;
 
 use scanflow_testing::{Expected, assert_same, shared_data};
 
+use crate::dice::Dice;
 use crate::process::Place;
 use crate::running::Running;
 
@@ -13,27 +13,6 @@ const KILLS: i64 = 5;
 const ASSETS: i64 = 9_173 + 9_867;
 /// So that none of the killed runs comes to its end, and each of them finds something new.
 const SCANS_MAX: i64 = 2_800;
-
-struct Dice(u64);
-
-impl Dice {
-    /// Shows the seed; the same one gives the same numbers.
-    fn seeded() -> Dice {
-        let given = std::env::var("SCANFLOW_TEST_SEED").ok();
-        let seed = given.map_or_else(
-            || RandomState::new().hash_one(std::process::id()),
-            |seed| seed.parse().expect("a number"),
-        );
-        println!("SCANFLOW_TEST_SEED={seed}");
-        Dice(seed)
-    }
-
-    fn below(&mut self, limit: i64) -> i64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33).cast_signed() % limit
-    }
-}
 
 fn once(place: &Place, what: &[&str]) -> Running {
     let mut command = place.command(&["run", "--once"]);

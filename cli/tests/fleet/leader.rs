@@ -74,19 +74,26 @@ async fn sigterm_drains_and_hands_the_lease_on() {
     assert_eq!(text(&place, free).await, "true");
 }
 
-/// A run whose flushes wait for a lock that the returned connection holds.
-pub(crate) async fn stuck(place: &Place, grace: &str) -> (Running, Client) {
+/// All who need what is locked wait as long as the connection lives.
+async fn locked(place: &Place, what: &str) -> Client {
     let (client, connection) =
         tokio_postgres::connect(&place.test.url, tokio_postgres::NoTls).await.expect("connected");
     tokio::spawn(connection);
-    client.batch_execute("begin; lock table scan_state in exclusive mode").await.expect("a lock");
+    client.batch_execute(&format!("begin; lock table {what} mode")).await.expect("a lock");
+    client
+}
+
+const WAITS: &str = "select count(*) > 0 from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'";
+
+/// A run whose flushes wait for a lock that the returned connection holds.
+pub(crate) async fn stuck(place: &Place, grace: &str) -> (Running, Client) {
+    let lock = locked(place, "scan_state in exclusive").await;
     let mut command = run(place);
     command.env("SCANFLOW_RUN__SHUTDOWN_GRACE", grace);
     let running = Running::start(command);
-    let waits = "select count(*) > 0 from pg_stat_activity
-                  where datname = current_database() and wait_event_type = 'Lock'";
-    place.until(waits).await;
-    (running, client)
+    place.until(WAITS).await;
+    (running, lock)
 }
 
 #[tokio::test]
@@ -115,4 +122,66 @@ async fn what_is_stuck_when_the_grace_is_over_is_given_up() {
     let again = place.run(&["run", "--once", "--due"]);
     assert_eq!(again.exit, 0, "{}", again.stderr);
     assert_eq!(place.count(UNSCANNED).await, 0);
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_the_lease_or_the_fleet_ends_when_it_is_told_to() {
+    for table in ["leases", "scan_state"] {
+        let place = Place::filled("").await;
+        let _lock = locked(&place, &format!("{table} in access exclusive")).await;
+        let running = Running::start(run(&place));
+        place.until(WAITS).await;
+        running.signal("TERM");
+        let ended = running.end().await;
+        assert_eq!(ended.status.code(), Some(0), "{table}: {}", ended.stderr);
+        assert!(ended.stderr.contains("0 scans in "), "{table}: {}", ended.stderr);
+    }
+}
+
+/// Somebody else leads from now on.
+async fn replace_leader(place: &Place) {
+    let client = place.test.database.client().await.expect("a connection");
+    let other = "update leases set holder = 'another', token = token + 1";
+    assert_eq!(client.execute(other, &[]).await.expect("an update"), 1);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_lost_while_the_fleet_is_read_is_tried_again_later() {
+    let place = Place::filled("").await;
+    let _lock = locked(&place, "scan_state in access exclusive").await;
+    let running = Running::start(run(&place));
+    place.until(WAITS).await;
+    replace_leader(&place).await;
+    let ended = running.end().await;
+    assert_eq!(ended.status.code(), Some(75), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the lease is lost"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_lease_that_cannot_be_released_holds_up_no_end() {
+    let Some(place) = imported("moj").await else { return };
+    let mut command = run(&place);
+    // No renewal meets the lock.
+    command.env("SCANFLOW_SCHEDULE__LEASE_TTL", "5m");
+    let running = Running::start(command);
+    place.until(SOME_SCANS).await;
+    let _lock = locked(&place, "leases in access exclusive").await;
+    running.signal("TERM");
+    let ended = running.end().await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("could not release the lease"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_lost_during_a_drain_changes_nothing() {
+    let Some(place) = imported("moj").await else { return };
+    let (mut running, lock) = stuck(&place, "10m").await;
+    running.signal("TERM");
+    running.says("stopping: a second").await;
+    replace_leader(&place).await;
+    running.says("the lease is lost").await;
+    lock.batch_execute("rollback").await.expect("a rollback");
+    let ended = running.end().await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("given up"), "{}", ended.stderr);
 }

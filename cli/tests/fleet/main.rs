@@ -5,6 +5,7 @@ mod process;
 
 mod admin;
 mod demo;
+mod dice;
 mod hangup;
 mod killed;
 mod leader;

@@ -55,6 +55,18 @@ impl Place {
         communication: CommunicationConfig,
         config: JobConfig,
     ) -> Led {
+        let settings = Config::default();
+        let task = Lead { config, rate: Rate::Max, ending: Ending::Once, ..Lead::of(&settings) };
+        self.lead(communication, &Clock::system(), task).await
+    }
+
+    /// Scans in this process until the ending of the task.
+    pub(crate) async fn lead(
+        &self,
+        communication: CommunicationConfig,
+        clock: &Clock,
+        task: Lead,
+    ) -> Led {
         panics::exit_on_worker_panic(|code| {
             // Past the capture of the test harness, which dies with the process.
             let _ = writeln!(std::io::stderr(), "a worker panicked: see it with --nocapture");
@@ -65,9 +77,7 @@ impl Place {
         let connections =
             Connections { lane: PerLane { fast: open(4), slow: open(2) }, control: open(2) };
         let workers = timely::Config { communication, worker: WorkerConfig::default() };
-        let settings = Config::default();
-        let task = Lead { config, rate: Rate::Max, ending: Ending::Once, ..Lead::of(&settings) };
-        let led = lead(&connections, workers, &Clock::system(), task).await.expect("a run");
+        let led = lead(&connections, workers, clock, task).await.expect("a run");
         assert_eq!((led.summary.open_tickets, led.lost), (0, None));
         led
     }

@@ -51,6 +51,8 @@ fn zone(dice: &mut Dice, asset: i64, count: i64) -> ZoneSnapshot {
     zone
 }
 
+const START: UnixTime = UnixTime::from_micros(1);
+
 /// Assets with their predicted records; few credits, so that they hold back.
 pub(crate) fn dispatcher(
     assets: impl IntoIterator<Item = (i64, u64)>,
@@ -59,12 +61,8 @@ pub(crate) fn dispatcher(
 ) -> Dispatcher {
     let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
     for (asset, records) in assets {
-        agenda.insert(&Listed {
-            asset: AssetId(asset),
-            plan: "free".into(),
-            scheduled_at: None,
-            records,
-        });
+        let (asset, plan) = (AssetId(asset), "free".into());
+        agenda.insert(&Listed { asset, plan, scheduled_at: None, records }, START);
     }
     let settings = Settings {
         owner: scanflow_dataflows::HOME as u64,
@@ -74,7 +72,7 @@ pub(crate) fn dispatcher(
         buffer: 1.2,
         sequence_start,
     };
-    Dispatcher::new(settings, agenda, UnixTime::from_micros(1))
+    Dispatcher::new(settings, agenda, START)
 }
 
 /// Records of an asset that is predicted to be fast, and of one that is predicted to be slow.

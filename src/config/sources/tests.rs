@@ -101,7 +101,7 @@ fn errors_name_file_line_and_key() {
         ("[schedule]\nbuffer = 0.9", "conf/scanflow.toml:2: schedule.buffer: must be at least 1"),
         (
             "[schedule]\nlease_ttl = \"1ms\"",
-            "conf/scanflow.toml:2: schedule.lease_ttl: must be at least 1s",
+            "conf/scanflow.toml:2: schedule.lease_ttl: must be between 1s and 5m",
         ),
         ("[cadence]\npro = \"0s\"", "conf/scanflow.toml:2: cadence.pro: must be longer than zero"),
         ("[cadence]\npro = \"often\"", "conf/scanflow.toml:2: cadence.pro: invalid value: a text"),

@@ -11,13 +11,14 @@ const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
 fn dispatcher(rate: Rate, ending: Ending, assets: &[(u64, Option<Duration>)]) -> Dispatcher {
     let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
     for (number, (records, age)) in (1..).zip(assets) {
-        agenda.insert(&Listed {
+        let listed = Listed {
             asset: AssetId(number),
             plan: "enterprise".into(),
             scheduled_at: age
                 .map(|age| UnixTime::from_micros(NOON.as_micros() - age.as_micros() as u64)),
             records: *records,
-        });
+        };
+        agenda.insert(&listed, NOON);
     }
     with(rate, ending, agenda)
 }
@@ -71,7 +72,7 @@ fn follows_the_fleet_and_leaves_alone_what_is_under_way() {
     };
     let other = AssetId(3 - event.asset.0);
     for change in [listed(event.asset), listed(AssetId(3)), AssetChange::Removed(other)] {
-        dispatcher.apply(&change);
+        dispatcher.apply(&change, NOON);
     }
     let out: Vec<i64> = emit(&mut dispatcher, NOON).into_iter().map(|(_, a)| a).collect();
     assert_eq!(out, [3], "not the one under way, not the removed one");
@@ -138,7 +139,7 @@ fn a_herd_is_scanned_before_its_cadence_is_over() {
     let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
     for number in 0..20_000 {
         let (asset, plan) = (AssetId(number), "enterprise".to_owned());
-        agenda.insert(&Listed { asset, plan, scheduled_at: Some(NOON), records: 1 });
+        agenda.insert(&Listed { asset, plan, scheduled_at: Some(NOON), records: 1 }, NOON);
     }
     let mut dispatcher = with(Rate::Auto, Ending::Drained, agenda);
     let mut now = NOON;

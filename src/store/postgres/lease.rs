@@ -11,12 +11,14 @@ use crate::model::UnixTime;
 
 const NAME: &str = "scheduler";
 
-/// No row comes back while somebody else leads. Who takes over gets the next token.
+/// No row comes back while somebody else leads, unless his lease still ends when a dead one did. Who
+/// takes over gets the next token.
 const TAKE: &str = "insert into leases as l (name, holder, token, expires_at)
     values ($1, $2, 1, clock_timestamp() + $3::bigint * interval '1 microsecond')
     on conflict (name) do update set holder = excluded.holder,
         token = l.token + (l.holder <> excluded.holder)::int, expires_at = excluded.expires_at
     where l.holder = excluded.holder or l.expires_at < clock_timestamp()
+        or l.expires_at::text = $4
     returning token";
 
 const OTHER: &str = "select holder, expires_at::text,
@@ -47,7 +49,12 @@ pub enum Taken {
 }
 
 impl Lease {
-    /// Takes the lease; waits for one whose holder died to run out, which takes at most `ttl`.
+    /// No ttl is longer. So a lease that was not renewed for so long is that of a dead process, though
+    /// it may be said to run on: the server's clock was set back.
+    pub const TTL_MAX: Duration = Duration::from_secs(300);
+
+    /// Takes the lease; waits for one whose holder died to run out, which takes at most its ttl, or
+    /// [`Lease::TTL_MAX`] if the server's clock was set back meanwhile.
     pub async fn take(
         database: &Database,
         clock: &Clock,
@@ -56,17 +63,20 @@ impl Lease {
         let client = database.client().await?;
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let holder = format!("{}:{}:{}", host.trim(), std::process::id(), Uuid::new_v4());
-        let mut seen: Option<(String, String)> = None;
+        let mut seen: Option<((String, String), UnixTime)> = None;
         loop {
-            if let Some(lease) = take(&client, clock, &holder, ttl).await? {
+            let dead = seen.as_ref().filter(|(_, at)| Lease::TTL_MAX <= clock.now().since(*at));
+            let dead = dead.map(|((_, expires_at), _)| expires_at.as_str());
+            if let Some(lease) = take(&client, clock, &holder, ttl, dead).await? {
                 return Ok(Taken::Lease(lease));
             }
             let Some(row) = client.query_opt(OTHER, &[&NAME]).await? else { continue };
             let now: (String, String) = (row.get(0), row.get(1));
-            if seen.as_ref().is_some_and(|seen| *seen != now) {
-                return Ok(Taken::Held { holder: now.0 });
+            match &seen {
+                Some((before, _)) if *before != now => return Ok(Taken::Held { holder: now.0 }),
+                Some(_) => {}
+                None => seen = Some((now, clock.now())),
             }
-            seen = Some(now);
             let left = Duration::from_micros(row.get::<_, i64>(2).unsigned_abs());
             let pause = left.clamp(Duration::from_millis(10), ttl / 10);
             tokio::time::sleep(pause).await;
@@ -95,7 +105,7 @@ impl Lease {
         clock: &Clock,
     ) -> Result<bool, DatabaseError> {
         let client = database.client().await?;
-        let renewed = take(&client, clock, &self.holder, self.ttl).await?;
+        let renewed = take(&client, clock, &self.holder, self.ttl, None).await?;
         Ok(match renewed {
             Some(lease) if lease.token == self.token => {
                 self.valid_until = lease.valid_until;
@@ -118,10 +128,11 @@ async fn take(
     clock: &Clock,
     holder: &str,
     ttl: Duration,
+    dead: Option<&str>,
 ) -> Result<Option<Lease>, DatabaseError> {
     let valid_until = clock.now() + ttl;
     let ttl_us = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
-    let row = client.query_opt(TAKE, &[&NAME, &holder, &ttl_us]).await?;
+    let row = client.query_opt(TAKE, &[&NAME, &holder, &ttl_us, &dead]).await?;
     Ok(row.map(|row| Lease {
         holder: holder.to_owned(),
         token: row.get::<_, i64>(0).unsigned_abs(),
