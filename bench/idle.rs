@@ -1,6 +1,7 @@
 //! What a job costs that has nothing to do, or little: all of its fleet has been scanned.
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use scanflow::clock::Clock;
@@ -97,10 +98,16 @@ impl Idle {
             watched
         };
         let workers = timely::Config::process(self.workers);
-        let (led, watched) =
-            tokio::join!(lead(&server.connections, workers, &clock, settings), watching);
-        anyhow::ensure!(led?.lost.is_none(), "the job was broken off");
-        let Watched { scans, used, wal } = watched?;
+        let mut leading = pin!(lead(&server.connections, workers, &clock, settings));
+        let watched = tokio::select! {
+            led = &mut leading => {
+                let scans = led?.summary.stats.emitted;
+                anyhow::bail!("the job ended after {scans} scans: watch a larger fleet");
+            }
+            watched = watching => watched?,
+        };
+        anyhow::ensure!(leading.await?.lost.is_none(), "the job was broken off");
+        let Watched { scans, used, wal } = watched;
         let bytes = |cause| {
             wal.iter().filter(|record| record.cause() == cause).map(|record| record.bytes).sum()
         };

@@ -1,4 +1,4 @@
-//! Experiments on the graphs that jobs run. Prints JSON; figures that are kept belong with machine
+//! Experiments on the graphs that jobs run. Figures that are kept belong with machine
 //! and commit into `bench/README.md`.
 
 use clap::{Parser, Subcommand};
@@ -14,7 +14,7 @@ mod source;
 mod usage;
 mod wal;
 
-/// Experiments with scanflow; each prints one JSON object a line.
+/// Experiments with scanflow; each prints lines for people, or with --json one object a line.
 #[derive(Debug, Parser)]
 #[command(name = "scanflow-bench")]
 struct Arguments {

@@ -44,7 +44,7 @@ impl Server {
         let pid = cluster.server_pid().context("the server has no process")?;
         let open = |connections_max| Database::open(cluster.url(), connections_max);
         let lane = PerLane { fast: open(4)?, slow: open(2)? };
-        let connections = Connections { lane, control: open(2)? };
+        let connections = Connections { lane, lease: open(1)?, control: open(2)? };
         Ok(Server { connections, pid, _cluster: cluster, _folder: folder })
     }
 

@@ -175,7 +175,7 @@ impl Context {
     }
 
     /// Runs what waits for the database, until a signal. What is left then is whole, and a private
-    /// server is stopped. The command `run` has a runtime, and an end, of its own.
+    /// server is stopped. `run` and `demo` have a runtime, and an end, of their own.
     pub(crate) fn block_on<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,

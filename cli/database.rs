@@ -84,7 +84,7 @@ impl Context {
     }
 
     /// The same database with connections for each lane: half of them for the fast one, a quarter
-    /// for the slow one.
+    /// for the slow one. One more is the lease's.
     pub(crate) async fn connections(&self) -> Result<Connections, Failure> {
         drop(self.database().await?);
         let url = self.server().await?;
@@ -92,7 +92,8 @@ impl Context {
         let (fast, slow) = ((most / 2).max(1), (most / 4).max(1));
         let control = most.saturating_sub(fast + slow).max(1);
         let lane = PerLane { fast: Database::at(&url, fast)?, slow: Database::at(&url, slow)? };
-        Ok(Connections { lane, control: Database::at(&url, control)? })
+        let (lease, control) = (Database::at(&url, 1)?, Database::at(&url, control)?);
+        Ok(Connections { lane, lease, control })
     }
 
     /// The same database with one more connection, for those who watch: neither they nor the job

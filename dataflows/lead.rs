@@ -34,7 +34,9 @@ const HISTORY_MONTHS: i32 = 3;
 #[derive(Clone, Debug)]
 pub struct Connections {
     pub lane: PerLane<Database>,
-    /// For the lease, the fleet and those who watch.
+    /// One connection: a lease that waits for others is lost.
+    pub lease: Database,
+    /// For the fleet and those who watch.
     pub control: Database,
 }
 
@@ -108,7 +110,7 @@ pub async fn lead(
     clock: &Clock,
     lead: Lead,
 ) -> Result<Led, LeadError> {
-    let database = &connections.control;
+    let database = &connections.lease;
     let stop = lead.stop.clone();
     let taken = tokio::select! {
         taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
@@ -147,7 +149,7 @@ async fn lead_under(
     let database = &connections.control;
     let lost = Arc::new(OnceLock::new());
     let _keeping = AbortOnDropHandle::new({
-        let (lease, database, clock) = (lease.clone(), database.clone(), clock.clone());
+        let (lease, database, clock) = (lease.clone(), connections.lease.clone(), clock.clone());
         let (stop, lost) = (lead.stop.clone(), Arc::clone(&lost));
         tokio::spawn(async move {
             let reason = postgres::keep(lease, &database, &clock).await;

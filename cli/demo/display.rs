@@ -53,15 +53,12 @@ impl Display {
     pub(super) fn start(form: Form, board: Board, stop: Stop) -> io::Result<Display> {
         let (end, ended) = channel();
         let wait = move |length| ended.recv_timeout(length) == Err(RecvTimeoutError::Timeout);
-        let show = move || {
-            let shown = match form {
-                Form::Nothing => Ok(()),
-                Form::Lines => lines(&board, &stop, wait),
-                Form::Screen { has_color } => {
-                    terminal::show(&board, &stop, || wait(Duration::ZERO), has_color)
-                }
-            };
-            shown.inspect_err(|_| stop.request())
+        let show = move || match form {
+            Form::Nothing => Ok(()),
+            Form::Lines => lines(&board, &EndsDemo(stop).0, wait),
+            Form::Screen { has_color } => {
+                terminal::show(&board, &EndsDemo(stop).0, || wait(Duration::ZERO), has_color)
+            }
         };
         let thread = std::thread::Builder::new().name("display".to_owned()).spawn(show)?;
         Ok(Display { end, thread })
@@ -72,6 +69,15 @@ impl Display {
         drop(self.end);
         let shown = self.thread.join();
         shown.unwrap_or_else(|_| Err(io::Error::other("the display panicked")))
+    }
+}
+
+/// A demo that nobody sees any more ends, also after a panic.
+struct EndsDemo(Stop);
+
+impl Drop for EndsDemo {
+    fn drop(&mut self) {
+        self.0.request();
     }
 }
 

@@ -80,6 +80,7 @@ impl Demo {
         let runtime = run::runtime(context.config.run.workers)?;
         let stop = Stop::default();
         stop.on_signals(runtime.handle(), terminal::exit_now)?;
+        stop.on_hangup(runtime.handle())?;
         let board = Board::new(self.fleet.to_string(), clock.clone());
         let form = Form::of(context);
         let display = Display::start(form, board.clone(), stop.clone())?;
@@ -111,15 +112,16 @@ struct Show {
     shape: Arc<OnceLock<Shape>>,
 }
 
-/// How often a wish to end is looked for, where nothing wakes.
-const STOP: Duration = Duration::from_millis(50);
 /// A shorter pass over the fleet shows nothing of what the machine can do.
 const SHOWS_SPEED: Duration = Duration::from_secs(2);
 
 impl Show {
     /// To its end; a stop ends every part early and well.
     async fn run(&self) -> Result<Summary, Failure> {
-        let database = self.place.database(&self.clock).await?;
+        let database = tokio::select! {
+            database = self.place.database(&self.clock) => database?,
+            () = self.stop.requested() => return Ok(Summary::default()),
+        };
         tokio::select! {
             summary = self.with(&database) => summary,
             never = self.place.context.watch_server() => match never {},
@@ -139,6 +141,7 @@ impl Show {
                 self.keep_fresh(&connections, &mut summary).await?;
             }
         }
+        summary.fleet = self.demo.fleet.to_string();
         self.board.change(|view| view.stage = Stage::Stopping);
         let view = self.board.view();
         (summary.first_insight, summary.covered) = (view.first_insight, view.covered);
@@ -174,7 +177,7 @@ impl Show {
         let mut on_event = |event| self.imported(event);
         let report = tokio::select! {
             report = self.demo.fleet.import(database, cadences, &mut on_event) => report?,
-            () = self.stopped() => return Ok(None),
+            () = self.stop.requested() => return Ok(None),
         };
         if report.accounts + report.zones == 0 {
             let empty = anyhow!("{} holds no account and no zone", self.demo.fleet);
@@ -191,12 +194,6 @@ impl Show {
             }),
             Event::Problem(problem) => tracing::warn!("{}", cell::shown(&problem.to_string())),
             Event::Skipped(_) | Event::Read { .. } | Event::PruneRefused { .. } => {}
-        }
-    }
-
-    async fn stopped(&self) {
-        while !self.stop.is_requested() {
-            tokio::time::sleep(STOP).await;
         }
     }
 
@@ -301,7 +298,7 @@ impl Show {
         let led = lead(connections, workers, &self.clock, task).await.map_err(run::failure)?;
         match led.lost {
             None => Ok(led),
-            Some(_) => Err(Failure::new(Exit::TryAgain, anyhow!("another scanflow took over"))),
+            Some(lost) => Err(Failure::new(Exit::TryAgain, anyhow!("the lease is lost: {lost:?}"))),
         }
     }
 }

@@ -4,9 +4,8 @@ use std::fs::{File, TryLockError};
 
 use anyhow::anyhow;
 use scanflow::clock::Clock;
-use scanflow::store::postgres::Database;
-use scanflow::store::postgres::DatabaseError;
 use scanflow::store::postgres::migrate::migrate;
+use scanflow::store::postgres::{Database, DatabaseError, Lease, Taken};
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -58,8 +57,11 @@ impl Place {
     /// The database, without what an earlier demo left in it.
     pub(super) async fn database(&self, clock: &Clock) -> Result<Database, Failure> {
         let database = self.context.database().await?;
-        if !empty(&database).await? {
-            return Err(in_use(&self.context));
+        let ttl = self.context.config.schedule.lease_ttl;
+        match Lease::take(&database, clock, ttl).await? {
+            // It goes with all the rest.
+            Taken::Lease(_) => empty(&database).await?,
+            Taken::Held { .. } => return Err(in_use(&self.context)),
         }
         migrate(&database, clock.now()).await?;
         // The newest changes are asked for several times a second.
@@ -75,18 +77,8 @@ fn in_use(context: &Context) -> Failure {
     Failure::new(Exit::TryAgain, message)
 }
 
-/// Removes everything, if there is anything. False: somebody scans what is there.
-async fn empty(database: &Database) -> Result<bool, DatabaseError> {
-    let mut client = database.client().await?;
-    let transaction = client.transaction().await?;
-    let led = "select exists (select from leases where clock_timestamp() < expires_at)";
-    if transaction.query_one(led, &[]).await?.get(0) {
-        return Ok(false);
-    }
-    if !transaction.query_one("select exists (select from sources)", &[]).await?.get::<_, bool>(0) {
-        return Ok(true);
-    }
-    transaction.batch_execute("drop schema public cascade; create schema public").await?;
-    transaction.commit().await?;
-    Ok(true)
+async fn empty(database: &Database) -> Result<(), DatabaseError> {
+    let client = database.client().await?;
+    client.batch_execute("drop schema public cascade; create schema public").await?;
+    Ok(())
 }

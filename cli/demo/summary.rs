@@ -15,6 +15,8 @@ const CHECKS_MAX: usize = 3;
 /// The figures of a demo.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
+    /// As people name it.
+    pub(super) fleet: String,
     pub(super) imported: Report,
     /// Of the pass over everything, and how long it took.
     pub(super) covering_scans: u64,
@@ -46,7 +48,8 @@ impl Summary {
         };
         let Report { accounts, zones, records, problems, .. } = self.imported;
         let problems = if problems == 0 { String::new() } else { format!(", {problems} problems") };
-        row("fleet", format!("{accounts} accounts, {zones} zones, {records} records{problems}"));
+        row("fleet", self.fleet.clone());
+        row("imported", format!("{accounts} accounts, {zones} zones, {records} records{problems}"));
         row("scans", self.scans.to_string());
         if let Some(took) = self.covering {
             let per_second = self.covering_scans as f64 / took.as_secs_f64().max(0.001);

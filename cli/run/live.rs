@@ -63,7 +63,6 @@ pub(super) async fn watch(
     }
 }
 
-/// Percent of the assets that were scanned or are being scanned.
 type Open = Option<Vec<(Severity, i64)>>;
 
 /// One count at a time, however long it takes: the lease shares its connections.
@@ -81,9 +80,9 @@ impl Count {
     async fn end(&mut self, now: UnixTime) -> Option<Open> {
         let task = self.task.take_if(|task| task.is_finished())?;
         let (open, took) = task.await.unwrap_or_default();
-        self.due = Some(now + took * COUNT_SHARE);
-        if open.is_none() {
-            self.last = None; // tried again
+        match &open {
+            Some(_) => self.due = Some(now + (took * COUNT_SHARE).min(COUNT_IDLE)),
+            None => self.last = None, // it failed: again at once
         }
         Some(open)
     }
@@ -103,6 +102,7 @@ impl Count {
     }
 }
 
+/// Percent of the assets that were scanned or are being scanned.
 pub(crate) fn covered(progress: &Progress) -> f64 {
     let scanned = progress.assets.saturating_sub(progress.backlog.never_scanned);
     100.0 * scanned as f64 / progress.assets.max(1) as f64

@@ -1,6 +1,6 @@
 //! `scanflow run`: scans what is due, for ever or once.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use scanflow::clock::Clock;
@@ -8,10 +8,10 @@ use scanflow::config::Flag;
 use scanflow::operators::Feed;
 use scanflow::panics;
 use scanflow::schedule::{Ending, Rate};
-use scanflow::stop::Stop;
+use scanflow::stop::{self, Stop};
 use scanflow::store::postgres::{Lease, Taken};
 use scanflow::telemetry::Telemetry;
-use scanflow_dataflows::{Connections, Lead, LeadError, Led, lead};
+use scanflow_dataflows::{Connections, Lead, LeadError, Led, Shape, lead};
 
 use crate::admin::{self, ListenError};
 use crate::context::Context;
@@ -58,23 +58,38 @@ impl Run {
         let runtime = runtime(context.config.run.workers)?;
         let stop = Stop::default();
         stop.on_signals(runtime.handle(), panics::exit_now)?;
-        runtime.block_on(self.lead(context, stop))
+        stop::outlive_hangup(runtime.handle())?;
+        runtime.block_on(async {
+            // Before it leads there is nothing to drain, and much that may take long.
+            let starting = self.start(context, &stop);
+            let start = tokio::select! {
+                start = starting => start?,
+                () = stop.requested() => return Ok(Exit::Done),
+            };
+            self.lead(context, stop.clone(), start).await
+        })
     }
 
-    async fn lead(&self, context: &Context, stop: Stop) -> Result<Exit, Failure> {
-        let config = &context.config;
+    /// All that comes before the lease.
+    async fn start(&self, context: &Context, stop: &Stop) -> Result<Start, Failure> {
         let connections = context.connections().await?;
         let clock = Clock::system();
-        let (feed, telemetry) = (Feed::default(), Telemetry::default());
-        let shape = Arc::default();
-        if let Some(address) = config.admin.listen {
+        let (telemetry, shape) = (Telemetry::default(), Arc::default());
+        if let Some(address) = context.config.admin.listen {
             let listener = match admin::listen(address).await {
                 Ok(listener) => listener,
                 Err(err) => return Err(why_not(err, context, &connections, &clock).await),
             };
             context.note(&format!("admin: http://{}", listener.local_addr()?));
-            admin::spawn(listener, context, &clock, &stop, &telemetry, &shape).await?;
+            admin::spawn(listener, context, &clock, stop, &telemetry, &shape).await?;
         }
+        Ok(Start { connections, clock, telemetry, shape })
+    }
+
+    async fn lead(&self, context: &Context, stop: Stop, start: Start) -> Result<Exit, Failure> {
+        let config = &context.config;
+        let Start { connections, clock, telemetry, shape } = start;
+        let feed = Feed::default();
         let (ending, rate) = (self.ending(), self.rate(config.schedule.rate));
         let watching = live::watch(
             feed.clone(),
@@ -113,6 +128,14 @@ impl Run {
     }
 }
 
+/// What a run stands on.
+struct Start {
+    connections: Connections,
+    clock: Clock,
+    telemetry: Telemetry,
+    shape: Arc<OnceLock<Shape>>,
+}
+
 /// A port that is taken is mostly that of the process which leads this very fleet: then that is what
 /// to say.
 async fn why_not(
@@ -122,7 +145,7 @@ async fn why_not(
     clock: &Clock,
 ) -> Failure {
     if err.is_taken() {
-        let database = &connections.control;
+        let database = &connections.lease;
         match Lease::take(database, clock, context.config.schedule.lease_ttl).await {
             Ok(Taken::Held { holder }) => return failure(LeadError::Held { holder }),
             Ok(Taken::Lease(lease)) => {

@@ -229,17 +229,18 @@ impl Agenda {
         self.entries.is_empty()
     }
 
-    /// Looks at everything that is due.
+    /// Looks at everything that is due; what was never scanned is only counted.
     pub fn backlog(&self, now: UnixTime) -> Backlog {
         let mut backlog = Backlog::default();
         for lane in Lane::ALL {
             let (mut ahead, mut need) = (0u32, 0.0f64);
-            for key in self.waiting[lane].iter().take_while(|key| key.due <= now) {
+            let mut due = self.waiting[lane].iter().take_while(|key| key.due <= now).peekable();
+            while due.next_if(|key| key.due == NEVER).is_some() {
+                backlog.never_scanned += 1;
+            }
+            for key in due {
                 let Some(entry) = self.entries.get(&key.asset) else { continue };
-                let Some(scheduled_at) = entry.scheduled_at() else {
-                    backlog.never_scanned += 1;
-                    continue;
-                };
+                let Some(scheduled_at) = entry.scheduled_at() else { continue };
                 backlog.due += 1;
                 ahead += 1;
                 let left = (scheduled_at + self.plans.cadence(entry.plan)).since(now);

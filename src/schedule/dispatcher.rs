@@ -120,7 +120,7 @@ impl Dispatcher {
         self.settings.buffer * steady.max(need_per_second + late)
     }
 
-    /// Looks at the backlog and sets the rate by it. Due once a second or so.
+    /// Looks at the backlog and sets the rate by it. Due once a second or so, rarer with a huge backlog.
     pub fn pace(&mut self, now: UnixTime) {
         self.backlog = self.agenda.backlog(now);
         self.plans = self.agenda.plans(now);

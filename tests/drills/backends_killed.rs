@@ -4,7 +4,7 @@ use crate::dice::Dice;
 use crate::drill::{Drill, server, times};
 
 /// One of the run or of the import beside it; one that works, if any does.
-const END_ONE: &str = "select count(pg_terminate_backend(pid)) from (
+const END_ONE: &str = "select count(pg_terminate_backend(pid)) > 0 from (
     select pid from pg_stat_activity
      where datname = current_database() and application_name = 'scanflow'
      order by state = 'active' desc, random() limit 1) backend";
@@ -20,7 +20,7 @@ async fn backends_that_die_leave_no_trace() {
         .while_changing(async {
             for _ in 0..times(100) {
                 drill.scans(dice.below(500)).await;
-                while drill.ask::<i64>(END_ONE).await == 0 {}
+                drill.until(END_ONE).await;
                 drill.disturbed();
             }
         })

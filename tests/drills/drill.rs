@@ -181,16 +181,19 @@ impl Drill {
     /// Again, until it says that all is imported.
     async fn import(&self) {
         let folder = self.changes.borrow_mut().write(self.rounds.get());
-        loop {
-            let import = self.place.command(&["import", folder.to_str().expect("UTF-8")]);
-            let ended = Running::start(import).end().await;
-            match ended.status.code() {
-                Some(0) => break,
-                // Failed, or the server was not there.
-                Some(1 | 69) => {}
-                _ => panic!("{ended:?}"),
+        let imported = async {
+            loop {
+                let import = self.place.command(&["import", folder.to_str().expect("UTF-8")]);
+                let ended = Running::start(import).end().await;
+                match ended.status.code() {
+                    Some(0) => break,
+                    // Failed, or the server was not there.
+                    Some(1 | 69) => {}
+                    _ => panic!("{ended:?}"),
+                }
             }
-        }
+        };
+        tokio::time::timeout(WAIT_MAX, imported).await.expect("an import comes to its end");
         self.imported.set(self.clock.now());
     }
 
@@ -208,6 +211,20 @@ impl Drill {
         };
         let answered = tokio::time::timeout(WAIT_MAX, answer).await;
         answered.unwrap_or_else(|_| panic!("no answer: {question}"))
+    }
+
+    /// Waits until the server answers, and starts it again if it has died.
+    pub(crate) async fn comes_back(&self, server: &ThrowAwayServer) {
+        let mut ticks = tokio::time::interval(POLL);
+        let back = async {
+            while self.answer::<i32>("select 1").await.is_err() {
+                if !server.server().is_running() {
+                    server.start_again();
+                }
+                ticks.tick().await;
+            }
+        };
+        tokio::time::timeout(WAIT_MAX, back).await.expect("the server comes back");
     }
 
     /// What the server says now.

@@ -23,6 +23,7 @@ async fn one_run_lives_through_a_server_that_freezes_and_dies() {
                     rests(&run, 5 + dice.below(40)).await;
                     drop(frozen);
                 } else {
+                    run.forget_said();
                     server.server().stop(StopMode::Immediate).expect("it dies");
                     run.says(" again").await;
                     server.start_again();

@@ -18,8 +18,7 @@ fn at(seconds: u64) -> UnixTime {
 fn change(kind: ChangeKind, severity: Severity, check: &str, subject: &str) -> InsightChange {
     let (asset, sequence) = (AssetId(1), 1);
     let (check, subject) = (check.to_owned(), subject.to_owned());
-    let asset_name = "example.com".to_owned();
-    InsightChange { at: at(80), kind, severity, check, asset, asset_name, subject, sequence }
+    InsightChange { at: at(80), kind, severity, check, asset, subject, sequence }
 }
 
 fn plan(name: &str, cadence: u64, assets: u64, overdue: u64) -> PlanProgress {
@@ -38,7 +37,7 @@ fn fresh() -> View {
     view.now = at(83);
     view.stage = Stage::Fresh;
     let (factor, asked) = (10_080.0, 10_080.0);
-    view.scale = Some(Scale { factor, asked, needed_per_second: 330.0, lowered: None });
+    view.scale = Some(Scale { factor, asked, lowered: None });
     view.progress = Some(Progress {
         assets: 19_447,
         plans: vec![plan("enterprise", 9, 407, 2), plan("free", 60, 19_040, 0)],
@@ -126,7 +125,7 @@ fn a_lowered_time_scale_says_why() {
     let mut view = fresh();
     let lowered = Some(Lowered::Machine(900.0));
     let (factor, asked) = (2_520.0, 10_080.0);
-    view.scale = Some(Scale { factor, asked, needed_per_second: 450.0, lowered });
+    view.scale = Some(Scale { factor, asked, lowered });
     let lines = drawn(&view, 100, 24);
     assert!(lines[1].starts_with("time x2520, a week in 240 s; "), "{}", lines[1]);
     let why = "time scale lowered from x10080: this machine scans 900 a second";

@@ -34,7 +34,8 @@ async fn the_stages_of_a_real_run_sum_up_to_the_scans() {
     let count = "scanflow_scan_duration_seconds_count";
     let metrics = loop {
         let metrics = metrics(&address).await;
-        if metrics.names().contains("scanflow_scans_total") && metrics.sum(count, &[]) == 407.0 {
+        let has_begun = metrics.names().contains("scanflow_scan_duration_seconds");
+        if has_begun && metrics.sum(count, &[]) == 407.0 {
             break metrics;
         }
         tokio::task::yield_now().await;
@@ -72,7 +73,7 @@ async fn the_graph_that_runs_is_the_one_that_is_planned() {
     let place = Place::of(scanflow_testing::database().await);
     let (running, address) = started(place.command(&["run"])).await;
     let graph = |from: &[&str]| {
-        let arguments = [&["graph", "--all", "--format", "json"], from].concat();
+        let arguments = [&["graph", "--all", "--output", "json"], from].concat();
         let mut command = place.command(&arguments);
         command.env("SCANFLOW_ADMIN__LISTEN", &address);
         run(command)

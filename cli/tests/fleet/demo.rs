@@ -66,7 +66,7 @@ async fn a_demo_finds_what_is_expected_and_touches_no_other_database() {
         assert_eq!((exit, stderr.as_str()), (0, ""), "round {round}: {stdout}");
         for (text, what) in [
             (" s  starting a Postgres of its own\n", "lines"),
-            ("fleet               1 accounts, 406 zones, 6549 records\n", "the fleet"),
+            ("imported            1 accounts, 406 zones, 6549 records\n", "the fleet"),
             ("scans               407\n", "scans"),
             ("first insight       ", "the time to the first insight"),
             ("--state-dir state/demo insights --severity high\n", "what to type next"),
@@ -92,8 +92,8 @@ fn a_generated_fleet_is_covered_and_the_summary_says_what_the_database_holds() {
     let Ran { exit, stdout, stderr } = run(demo(&folder, &[&flags[..], &["--once"]].concat()));
     assert_eq!(exit, 0, "{stderr}{stdout}");
     assert!(stderr.starts_with("admin: http://127.0.0.1:"), "{stderr}");
-    assert!(stdout.contains("a generated fleet of 500 zones, seed 7"), "{stdout}");
-    assert_eq!(numbers(&row(&stdout, "fleet "))[..2], [accounts, 500], "{stdout}");
+    assert_eq!(row(&stdout, "fleet ").trim(), "a generated fleet of 500 zones, seed 7");
+    assert_eq!(numbers(&row(&stdout, "imported "))[..2], [accounts, 500], "{stdout}");
     assert_eq!(numbers(&row(&stdout, "scans ")), [accounts + 500], "{stdout}");
     assert!(row(&stdout, "everything covered ").ends_with(" s after the start"), "{stdout}");
     assert_same("open", &insights(&folder, "open"), &expected.fails);

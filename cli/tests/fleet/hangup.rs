@@ -1,5 +1,6 @@
 //! A terminal that goes away, or a service manager that wants settings to be read again.
 
+use crate::demo::{demo, folder};
 use crate::process::Place;
 use crate::running::Running;
 
@@ -26,4 +27,15 @@ async fn a_hangup_ends_a_command_but_no_run() {
     let ended = command.end().await;
     assert_eq!(ended.status.code(), Some(129), "{}", ended.stderr);
     assert!(ended.stderr.contains("stopped by a signal"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_hangup_ends_a_demo_as_sigterm_does() {
+    let folder = folder();
+    let mut demo = Running::start(demo(&folder, &["--zones", "30"]));
+    demo.prints("keeping fresh", |line| line.contains("keeping fresh")).await;
+    demo.signal("HUP");
+    let ended = demo.end().await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("kept fresh for"), "{}", ended.stdout);
 }

@@ -126,7 +126,7 @@ async fn what_is_stuck_when_the_grace_is_over_is_given_up() {
 
 #[tokio::test]
 async fn a_run_that_waits_for_the_lease_or_the_fleet_ends_when_it_is_told_to() {
-    for table in ["leases", "scan_state"] {
+    for table in ["schema_migrations", "leases", "scan_state"] {
         let place = Place::filled("").await;
         let _lock = locked(&place, &format!("{table} in access exclusive")).await;
         let running = Running::start(run(&place));
@@ -134,7 +134,8 @@ async fn a_run_that_waits_for_the_lease_or_the_fleet_ends_when_it_is_told_to() {
         running.signal("TERM");
         let ended = running.end().await;
         assert_eq!(ended.status.code(), Some(0), "{table}: {}", ended.stderr);
-        assert!(ended.stderr.contains("0 scans in "), "{table}: {}", ended.stderr);
+        let is_begun = table != "schema_migrations";
+        assert_eq!(ended.stderr.contains("0 scans in "), is_begun, "{table}: {}", ended.stderr);
     }
 }
 

@@ -39,12 +39,23 @@ impl Lines {
     /// None at the end.
     async fn next(&mut self) -> Option<String> {
         let line = self.lines.recv().await?;
-        self.read += &line;
-        self.read.push('\n');
+        self.keep(&line);
         Some(line)
     }
 
-    /// The first line from here on that is as wanted.
+    /// Takes what has come so far as read.
+    fn skip(&mut self) {
+        while let Ok(line) = self.lines.try_recv() {
+            self.keep(&line);
+        }
+    }
+
+    fn keep(&mut self, line: &str) {
+        self.read += line;
+        self.read.push('\n');
+    }
+
+    /// The first line that is as wanted, of those that were not read yet.
     async fn until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let found = tokio::time::timeout(WAIT_MAX, async {
             while let Some(line) = self.next().await {
@@ -80,6 +91,11 @@ impl Running {
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Only what it says from here on counts.
+    pub(crate) fn forget_said(&mut self) {
+        self.stderr.skip();
     }
 
     /// Waits for a line on stderr with these words.

@@ -74,8 +74,11 @@ impl Place {
         });
         let open =
             |connections_max| Database::open(&self.test.url, connections_max).expect("a valid URL");
-        let connections =
-            Connections { lane: PerLane { fast: open(4), slow: open(2) }, control: open(2) };
+        let connections = Connections {
+            lane: PerLane { fast: open(4), slow: open(2) },
+            lease: open(1),
+            control: open(2),
+        };
         let workers = timely::Config { communication, worker: WorkerConfig::default() };
         let led = lead(&connections, workers, clock, task).await.expect("a run");
         assert_eq!((led.summary.open_tickets, led.lost), (0, None));

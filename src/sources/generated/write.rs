@@ -220,9 +220,11 @@ impl Aside {
             }
             // A link that leads nowhere is there all the same.
             Err(err) if err.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
-                let mut beside = folder.as_os_str().to_owned();
-                beside.push(name);
-                (PathBuf::from(beside), Target::New(folder.to_owned()))
+                let Some(own) = folder.file_name() else {
+                    return Err(WriteError::NoFolder(folder.to_owned()));
+                };
+                let beside = format!(".{}{name}", own.to_string_lossy());
+                (folder.with_file_name(beside), Target::New(folder.to_owned()))
             }
             Err(err)
                 if matches!(err.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) =>
@@ -244,11 +246,18 @@ impl Aside {
         };
         match &self.target {
             Target::New(folder) => fs::rename(&self.path, folder).map_err(failed(folder)),
-            Target::Empty(folder) => NAMES.iter().try_for_each(|name| {
-                let file = file_name(name);
-                let target = folder.join(&file);
-                fs::rename(self.path.join(file), &target).map_err(failed(&target))
-            }),
+            Target::Empty(folder) => {
+                let moved = NAMES.iter().try_for_each(|name| {
+                    let file = file_name(name);
+                    let target = folder.join(&file);
+                    fs::rename(self.path.join(file), &target).map_err(failed(&target))
+                });
+                moved.inspect_err(|_| {
+                    for name in NAMES {
+                        let _ = fs::remove_file(folder.join(file_name(name))); // it was empty
+                    }
+                })
+            }
         }
     }
 }

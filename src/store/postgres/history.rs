@@ -36,19 +36,15 @@ pub struct InsightChange {
     pub severity: Severity,
     pub check: String,
     pub asset: AssetId,
-    pub asset_name: String,
     pub subject: String,
     /// Of the scan.
     pub sequence: i64,
 }
 
 const LATEST: &str = "
-    select e.at, e.change, e.severity, c.name, e.asset_id, coalesce(z.name, a.name), e.subject,
-           e.sequence
+    select e.at, e.change, e.severity, c.name, e.asset_id, e.subject, e.sequence
       from (select * from insight_events where $1 <= at order by at desc limit $2) e
       join checks c on c.id = e.check_id
-      left join zones z on z.id = e.asset_id
-      left join accounts a on a.id = e.asset_id
      order by e.at desc, e.sequence desc, c.name, e.subject";
 
 /// What happened since then, the newest first. The history has no index by time: who asks often, of
@@ -73,9 +69,8 @@ pub async fn latest(
         severity: severity(row.get(2)),
         check: row.get(3),
         asset: AssetId(row.get(4)),
-        asset_name: row.get::<_, Option<String>>(5).unwrap_or_default(),
-        subject: row.get(6),
-        sequence: row.get(7),
+        subject: row.get(5),
+        sequence: row.get(6),
     });
     Ok(change.collect())
 }

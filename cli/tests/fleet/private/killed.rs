@@ -26,6 +26,7 @@ async fn a_server_that_is_killed_under_a_run_comes_back_and_the_run_goes_on() {
         until(&database, scanned, |n| scans <= n).await;
         let pid = cluster.server_pid().expect("a server");
         drop((database, cluster));
+        run.forget_said();
         let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
         assert!(status.expect("kill").success());
         run.says("starting it again").await;

@@ -131,3 +131,20 @@ async fn a_restore_that_is_killed_before_its_last_step_leaves_what_was_there() {
     place.done(&["restore", "older", "--yes"]);
     assert_ne!(place.exported(), before);
 }
+
+#[tokio::test]
+async fn who_waits_for_a_start_or_a_restore_says_so_and_ends_when_it_is_told_to() {
+    let place = Private::new();
+    fs::create_dir(place.path("state")).expect("a folder");
+    let lock = fs::File::create(place.path("state/postgres.lock")).expect("a file");
+    lock.lock().expect("nobody else has it");
+    let fleet = workspace().join("samples/fleet");
+    let import = ["import", fleet.to_str().expect("UTF-8")];
+    for (arguments, code) in [(&["run"][..], 0), (&import, 143)] {
+        let mut waiting = Running::start(place.command(arguments));
+        waiting.says("waiting: another scanflow").await;
+        waiting.signal("TERM");
+        let ended = waiting.end().await;
+        assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {}", ended.stderr);
+    }
+}
