@@ -54,7 +54,7 @@ pub async fn list(database: &Database, each: impl FnMut(Listed)) -> Result<Mark,
 
 const MARK: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text";
 
-/// Tells what has changed since `since`, in parts of [`CHANGES_MAX`] assets, and returns the next
+/// Tells what has changed since `since`, in parts of 10,000 assets, and returns the next
 /// mark. A change may come twice.
 pub async fn changes_since(
     database: &Database,
