@@ -108,7 +108,7 @@ fn build(
         return install(worker, runtime, clock, job);
     }
     let (built, shape) = shape::recorded(worker, |worker| install(worker, runtime, clock, job));
-    let _ = job.shape.set(shape); // a job runs once
+    let _ = job.shape.set(shape); // who runs a second job builds the same
     built
 }
 
