@@ -36,6 +36,7 @@ pub const ALL: &[Migration] = &[
     migration!(2, "V0002__functions.sql"),
     migration!(3, "V0003__prune.sql"),
     migration!(4, "V0004__reviews.sql"),
+    migration!(5, "V0005__sink.sql"),
 ];
 
 /// The version of the schema that this binary works with.
