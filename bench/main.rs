@@ -10,6 +10,7 @@ mod pass;
 mod pipeline;
 mod print;
 mod server;
+mod sink;
 mod source;
 mod usage;
 mod wal;
@@ -27,6 +28,7 @@ enum Experiment {
     Fleet(fleet::Fleet),
     Idle(idle::Idle),
     Pipeline(pipeline::Pipeline),
+    Sink(sink::Sink),
 }
 
 impl Experiment {
@@ -35,6 +37,7 @@ impl Experiment {
             Experiment::Fleet(fleet) => fleet.workers,
             Experiment::Idle(idle) => idle.workers,
             Experiment::Pipeline(pipeline) => pipeline.workers,
+            Experiment::Sink(sink) => sink.workers(),
         }
     }
 
@@ -43,6 +46,7 @@ impl Experiment {
             Experiment::Fleet(fleet) => fleet.run().await,
             Experiment::Idle(idle) => idle.run().await,
             Experiment::Pipeline(pipeline) => pipeline.run().await,
+            Experiment::Sink(sink) => sink.run().await,
         }
     }
 }

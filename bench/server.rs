@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::Context;
 use scanflow::clock::Clock;
 use scanflow::model::PerLane;
-use scanflow::store::postgres::Database;
 use scanflow::store::postgres::cluster::Cluster;
+use scanflow::store::postgres::{Database, migrate};
 use scanflow_dataflows::Connections;
 use serde::Serialize;
 use tempfile::TempDir;
@@ -21,11 +21,14 @@ const TABLES: &str = "
      where c.relkind = 'r' and c.relnamespace = current_schema()::regnamespace
      group by 1 order by 1";
 
+/// To a database that belongs to an experiment.
+const CONNECTIONS_MAX: usize = 8;
+
 pub(crate) struct Server {
     pub(crate) connections: Connections,
     pub(crate) pid: u32,
     // The server ends before its folder goes.
-    _cluster: Cluster,
+    cluster: Cluster,
     _folder: TempDir,
 }
 
@@ -45,7 +48,17 @@ impl Server {
         let open = |connections_max| Database::open(cluster.url(), connections_max);
         let lane = PerLane { fast: open(4)?, slow: open(2)? };
         let connections = Connections { lane, lease: open(1)?, control: open(2)? };
-        Ok(Server { connections, pid, _cluster: cluster, _folder: folder })
+        Ok(Server { connections, pid, cluster, _folder: folder })
+    }
+
+    /// A further database with the tables of scanflow.
+    pub(crate) async fn new_database(&self, name: &str, clock: &Clock) -> anyhow::Result<Database> {
+        self.execute(&format!("create database {name}")).await?;
+        // What comes later wins.
+        let database =
+            Database::open(&format!("{} dbname={name}", self.cluster.url()), CONNECTIONS_MAX)?;
+        migrate::migrate(&database, clock.now()).await?;
+        Ok(database)
     }
 
     pub(crate) async fn execute(&self, statement: &str) -> anyhow::Result<()> {
