@@ -1,5 +1,203 @@
--- How outcomes are written.
+-- How outcomes are written: in one statement, or by COPY when they find much.
 
 -- A finding's check number is drawn by the sink that writes it, and numbers are never given back. To
 -- look each one up cost more than to write it, and locked the same few rows in every flush.
 alter table insights drop constraint insights_check_id_fkey;
+
+-- Which of the outcomes count; `p_asset` ascending. One result an outcome: 0 to be compared with what
+-- is stored, 1 unchanged, 2 duplicate, 3 stale, 4 asset unknown.
+--
+-- Locks first, in key order and in a statement of its own: each statement of a volatile function
+-- takes a new snapshot, so all that follows sees what the last holder of the lock has written. One
+-- large statement would keep the snapshot from before its wait.
+create function fence_outcomes(
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[], p_digest uuid[])
+returns smallint[] language plpgsql as $$
+declare
+    v_results smallint[];
+begin
+    perform 1 from scan_state where asset_id = any(p_asset) order by asset_id for update;
+
+    select array_agg(case
+               when s.asset_id is null then 4
+               when (u.config_version, u.sequence) < (s.config_version, s.sequence) then 3
+               when (u.config_version, u.sequence) = (s.config_version, s.sequence) then 2
+               when u.digest = s.digest then 1
+               else 0 end order by u.n)
+      into v_results
+      from unnest(p_asset, p_config_version, p_sequence, p_digest)
+           with ordinality as u(asset, config_version, sequence, digest, n)
+      left join scan_state s on s.asset_id = u.asset;
+    return v_results;
+end $$;
+
+-- Notes that scans are complete; their rows are locked. A digest stands only while the open insights
+-- are exactly the findings of the outcome.
+create function complete_scans(
+    p_at timestamptz,
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[],
+    p_scheduled_at timestamptz[], p_duration_us bigint[], p_records integer[], p_digest uuid[])
+returns void language plpgsql as $$
+begin
+    update scan_state s
+       set last_scheduled_at = u.scheduled_at, last_completed_at = p_at,
+           config_version = u.config_version, sequence = u.sequence,
+           duration_us = u.duration_us, records = u.records, digest = u.digest
+      from unnest(p_asset, p_config_version, p_sequence, p_scheduled_at, p_duration_us, p_records,
+                  p_digest)
+           as u(asset, config_version, sequence, scheduled_at, duration_us, records, digest)
+     where s.asset_id = u.asset;
+end $$;
+
+-- Applies the outcomes of different assets; arrays of one length each, `p_asset` ascending.
+--   p_scope     number of the outcome's scope; its completed checks are the rows of s_scope, s_check
+--   s_disabled  of these rows: nobody asked the check, since it is switched off for the asset
+--   f_*         the findings of all outcomes
+--   results     one an outcome: 0 applied, else as fence_outcomes has it
+create or replace function flush_outcomes(
+    p_at timestamptz,
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[],
+    p_scheduled_at timestamptz[], p_duration_us bigint[], p_records integer[],
+    p_digest uuid[], p_scope integer[],
+    s_scope integer[], s_check smallint[],
+    f_asset bigint[], f_check smallint[], f_subject text[], f_severity smallint[], f_evidence text[],
+    s_disabled boolean[] default null,      -- null: none, from processes older than V0004
+    out results smallint[], out opened integer, out changed integer, out resolved integer,
+    out reopened integer)
+language plpgsql as $$
+declare
+    v_kept bigint[];        -- assets with open insights that no finding stands for
+begin
+    opened := 0; changed := 0; resolved := 0; reopened := 0;
+    results := fence_outcomes(p_asset, p_config_version, p_sequence, p_digest);
+
+    if 0 = any(results) then
+        with outcome as materialized (
+            select u.asset, u.config_version, u.sequence, u.scope
+              from unnest(p_asset, p_config_version, p_sequence, p_scope, results)
+                   as u(asset, config_version, sequence, scope, result)
+             where u.result = 0
+        ), found as materialized (
+            select f.asset, f.check_id, f.subject, f.severity, f.evidence::jsonb as evidence
+              from unnest(f_asset, f_check, f_subject, f_severity, f_evidence)
+                   as f(asset, check_id, subject, severity, evidence)
+             where f.asset in (select asset from outcome)
+        ), stored as materialized (
+            select i.asset_id, i.check_id, i.subject, i.severity, i.evidence, i.resolved_at
+              from insights i
+             where i.asset_id = any(array(select asset from outcome))
+        ), absent as materialized (
+            select s.asset_id, s.check_id, s.subject, s.severity, s.evidence,
+                   c.scope is not null as is_completed, c.is_disabled
+              from stored s
+              join outcome o on o.asset = s.asset_id
+              left join unnest(s_scope, s_check, s_disabled) as c(scope, check_id, is_disabled)
+                on (c.scope, c.check_id) = (o.scope, s.check_id)
+              left join found f on (f.asset, f.check_id, f.subject)
+                                 = (s.asset_id, s.check_id, s.subject)
+             where s.resolved_at is null and f.asset is null
+        ), difference as materialized (
+            select f.*, case
+                       when s.asset_id is null then 1
+                       when s.resolved_at is not null then 4
+                       when (s.severity, s.evidence) is distinct from (f.severity, f.evidence) then 2
+                   end as change, null::text as reason
+              from found f
+              left join stored s on (s.asset_id, s.check_id, s.subject)
+                                  = (f.asset, f.check_id, f.subject)
+            union all
+            select a.asset_id, a.check_id, a.subject, a.severity, a.evidence, 3,
+                   case when a.is_disabled then 'check_disabled' else 'fixed' end
+              from absent a where a.is_completed
+        ), inserted as (
+            insert into insights
+                   (asset_id, check_id, subject, severity, evidence, first_seen, changed_at)
+            select asset, check_id, subject, severity, evidence, p_at, p_at
+              from difference where change = 1
+        ), updated as (
+            update insights i
+               set severity = d.severity, evidence = d.evidence, changed_at = p_at,
+                   resolved_at = case when d.change = 3 then p_at end, resolution = d.reason
+              from difference d
+             where d.change in (2, 3, 4)
+               and (i.asset_id, i.check_id, i.subject) = (d.asset, d.check_id, d.subject)
+        ), history as (
+            insert into insight_events (at, asset_id, check_id, subject, change, severity, evidence,
+                                        reason, config_version, sequence)
+            select p_at, d.asset, d.check_id, d.subject, d.change, d.severity, d.evidence, d.reason,
+                   o.config_version, o.sequence
+              from difference d join outcome o using (asset)
+             where d.change is not null
+        )
+        select count(*) filter (where d.change = 1), count(*) filter (where d.change = 2),
+               count(*) filter (where d.change = 3), count(*) filter (where d.change = 4),
+               (select array_agg(distinct a.asset_id) from absent a where not a.is_completed)
+          into opened, changed, resolved, reopened, v_kept
+          from difference d;
+    end if;
+
+    if 0 = any(results) or 1 = any(results) then
+        perform complete_scans(
+            p_at, array_agg(u.asset), array_agg(u.config_version), array_agg(u.sequence),
+            array_agg(u.scheduled_at), array_agg(u.duration_us), array_agg(u.records),
+            array_agg(case when (u.asset = any(v_kept)) is not true then u.digest end))
+           from unnest(p_asset, p_config_version, p_sequence, p_scheduled_at, p_duration_us,
+                       p_records, p_digest, results)
+                as u(asset, config_version, sequence, scheduled_at, duration_us, records, digest,
+                     result)
+          where u.result <= 1;
+    end if;
+end $$;
+
+-- The parts of a large flush that its client does not copy. The caller holds the locks of
+-- fence_outcomes, so the places (`ctid`) at which it read the insights are still theirs; to meet
+-- another number of rows means that this is broken, and ends the transaction.
+
+-- Gives insights the severity and evidence that were found; closed ones are open again. Their history
+-- is copied by the caller.
+create function change_insights(
+    p_at timestamptz, p_place tid[], p_severity smallint[], p_evidence text[])
+returns void language plpgsql as $$
+declare
+    v_rows bigint;
+begin
+    update insights i
+       set severity = u.severity, evidence = u.evidence::jsonb, changed_at = p_at,
+           resolved_at = null, resolution = null
+      from unnest(p_place, p_severity, p_evidence) as u(place, severity, evidence)
+     where i.ctid = u.place;
+    get diagnostics v_rows = row_count;
+    if v_rows <> cardinality(p_place) then
+        raise 'changed % insights of %', v_rows, cardinality(p_place);
+    end if;
+end $$;
+
+-- Resolves insights that were not found again, with their history. p_asset to p_sequence: the fences
+-- of the outcomes.
+create function resolve_insights(
+    p_at timestamptz, p_place tid[], p_is_disabled boolean[],
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[])
+returns void language plpgsql as $$
+declare
+    v_rows bigint;
+begin
+    with resolved as (
+        update insights i
+           set changed_at = p_at, resolved_at = p_at,
+               resolution = case when u.is_disabled then 'check_disabled' else 'fixed' end
+          from unnest(p_place, p_is_disabled) as u(place, is_disabled)
+         where i.ctid = u.place
+        returning i.asset_id, i.check_id, i.subject, i.severity, i.evidence, i.resolution
+    )
+    insert into insight_events (at, asset_id, check_id, subject, change, severity, evidence,
+                                reason, config_version, sequence)
+    select p_at, r.asset_id, r.check_id, r.subject, 3, r.severity, r.evidence, r.resolution,
+           o.config_version, o.sequence
+      from resolved r
+      join unnest(p_asset, p_config_version, p_sequence) as o(asset, config_version, sequence)
+        on o.asset = r.asset_id;
+    get diagnostics v_rows = row_count;
+    if v_rows <> cardinality(p_place) then
+        raise 'resolved % insights of %', v_rows, cardinality(p_place);
+    end if;
+end $$;

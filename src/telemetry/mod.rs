@@ -24,7 +24,7 @@ use crate::schedule::Progress;
 
 pub use lane::{End, LaneMeter, Retrying, Stage, Tries};
 pub use pulse::{Pulse, WorkerPulse};
-pub use sink::{Action, SinkMeter};
+pub use sink::{Action, FlushPath, SinkMeter};
 pub use source::SourceMeter;
 
 mod database;
