@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use scanflow::clock::Clock;
@@ -51,12 +52,27 @@ impl Server {
         Ok(Server { connections, pid, cluster, _folder: folder })
     }
 
+    /// Connections of an experiment, to the database of `connections`.
+    pub(crate) fn open(&self, connections_max: usize) -> anyhow::Result<Database> {
+        Ok(Database::open(self.cluster.url(), connections_max)?)
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.cluster.url().split('\'').nth(1).context("a URL that names a folder")?;
+        Ok(Path::new(folder).join(".s.PGSQL.5432"))
+    }
+
+    /// Of a further database.
+    pub(crate) fn url_of(&self, name: &str) -> String {
+        // What comes later wins.
+        format!("{} dbname={name}", self.cluster.url())
+    }
+
     /// A further database with the tables of scanflow.
     pub(crate) async fn new_database(&self, name: &str, clock: &Clock) -> anyhow::Result<Database> {
         self.execute(&format!("create database {name}")).await?;
-        // What comes later wins.
-        let database =
-            Database::open(&format!("{} dbname={name}", self.cluster.url()), CONNECTIONS_MAX)?;
+        let database = Database::open(&self.url_of(name), CONNECTIONS_MAX)?;
         migrate::migrate(&database, clock.now()).await?;
         Ok(database)
     }
@@ -85,6 +101,14 @@ impl Server {
         let difference =
             "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::text::pg_lsn)::bigint";
         Ok(client.query_one(difference, &[&position]).await?.get(0))
+    }
+
+    /// Of the write-ahead log since then, what are images of whole pages. Needs `pg_walinspect`.
+    pub(crate) async fn page_images_bytes_since(&self, position: &str) -> anyhow::Result<i64> {
+        let client = self.connections.control.client().await?;
+        let images = "select coalesce(sum(fpi_length), 0)::bigint
+            from pg_get_wal_records_info($1::text::pg_lsn, pg_current_wal_flush_lsn())";
+        Ok(client.query_one(images, &[&position]).await?.get(0))
     }
 
     pub(crate) async fn tables(&self) -> anyhow::Result<BTreeMap<String, TableSize>> {

@@ -13,6 +13,17 @@ pub(crate) fn own_cpu_s() -> f64 {
 
 /// CPU seconds of a process and all below it, also of those that have ended and were waited for.
 pub(crate) fn tree_cpu_s(root: u32) -> f64 {
+    let ticks: u64 =
+        stats_below(root).values().map(|stat| stat.own_ticks + stat.waited_ticks).sum();
+    ticks as f64 / TICKS_PER_SECOND
+}
+
+/// A process and all below it.
+pub(crate) fn tree(root: u32) -> Vec<u32> {
+    stats_below(root).into_keys().collect()
+}
+
+fn stats_below(root: u32) -> HashMap<u32, Stat> {
     let names = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = names.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let stats: HashMap<u32, Stat> =
@@ -21,9 +32,10 @@ pub(crate) fn tree_cpu_s(root: u32) -> f64 {
         let chain = std::iter::successors(Some(pid), |pid| stats.get(pid).map(|stat| stat.parent));
         chain.take(64).any(|ancestor| ancestor == root)
     };
-    let counted = stats.iter().filter(|(pid, _)| below(**pid));
-    let ticks: u64 = counted.map(|(_, stat)| stat.own_ticks + stat.waited_ticks).sum();
-    ticks as f64 / TICKS_PER_SECOND
+    let counted: Vec<u32> = stats.keys().copied().filter(|pid| below(*pid)).collect();
+    let mut stats = stats;
+    stats.retain(|pid, _| counted.contains(pid));
+    stats
 }
 
 /// The most memory that this process held since [`forget_rss_max`], in MB of 10^6 bytes.

@@ -40,7 +40,7 @@ impl fmt::Display for Bar {
             if self.is_met() { "met   " } else { "MISSED" },
             if self.at_most { "<=" } else { ">=" },
         );
-        write!(f, "{met} {what}: {measured:.2}{unit} (has to be {sign} {limit}{unit})")
+        write!(f, "{met} {what}: {measured:.3}{unit} (has to be {sign} {limit}{unit})")
     }
 }
 

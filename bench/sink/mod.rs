@@ -3,8 +3,19 @@
 use clap::Subcommand;
 
 mod bars;
+mod catalogue;
+mod contention;
+mod dice;
+mod distance;
+mod faults;
+mod flights;
+mod frozen;
 mod outcomes;
+mod plot;
+mod proxy;
+mod steady;
 mod sweep;
+mod tables;
 mod ways;
 
 /// What writing findings costs
@@ -17,6 +28,12 @@ pub(crate) struct Sink {
 #[derive(Debug, Subcommand)]
 enum Experiment {
     Sweep(sweep::Sweep),
+    Catalogue(catalogue::Catalogue),
+    Steady(steady::Steady),
+    Distance(distance::Distance),
+    Contention(contention::Contention),
+    Faults(faults::Faults),
+    Plot(plot::Plot),
 }
 
 impl Sink {
@@ -28,6 +45,12 @@ impl Sink {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.experiment {
             Experiment::Sweep(sweep) => sweep.run().await,
+            Experiment::Catalogue(catalogue) => catalogue.run().await,
+            Experiment::Steady(steady) => steady.run().await,
+            Experiment::Distance(distance) => distance.run().await,
+            Experiment::Contention(contention) => contention.run().await,
+            Experiment::Faults(faults) => faults.run().await,
+            Experiment::Plot(plot) => plot.run(),
         }
     }
 }

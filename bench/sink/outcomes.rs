@@ -76,7 +76,7 @@ fn finding(number: u64, is_other: bool) -> Finding {
 }
 
 /// Another number for each number (splitmix64), the low half alone as well for 2^32 in a row.
-fn mix(number: u64) -> u64 {
+pub(crate) fn mix(number: u64) -> u64 {
     let low = (number as u32).wrapping_mul(0x9e37_79b1);
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

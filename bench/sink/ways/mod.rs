@@ -87,6 +87,7 @@ const OTHERS: &str = "
 /// A database of its own with the tables of scanflow, written in one way.
 pub(crate) struct Target {
     pub(crate) way: Way,
+    name: String,
     pub(crate) database: Database,
     sink: Postgres,
     numbers: HashMap<CheckId, i16>,
@@ -95,7 +96,8 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) async fn make(server: &Server, clock: &Clock, way: Way) -> anyhow::Result<Target> {
-        let database = server.new_database(&format!("way_{}", way.name()), clock).await?;
+        let name = format!("way_{}", way.name());
+        let database = server.new_database(&name, clock).await?;
         let client = database.client().await?;
         if way.upserts() {
             client.batch_execute("alter table insights add column seen bigint").await?;
@@ -108,7 +110,18 @@ impl Target {
         let numbers = rows.iter().map(number).collect();
         drop(client);
         let sink = Postgres::new(database.clone(), clock.clone());
-        Ok(Target { way, database, sink, numbers, clock: clock.clone() })
+        Ok(Target { way, name, database, sink, numbers, clock: clock.clone() })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// By another connection, alone.
+    pub(crate) fn reconnected(self, server: &Server) -> anyhow::Result<Target> {
+        let database = Database::open(&server.url_of(&self.name), 1)?;
+        let sink = Postgres::new(database.clone(), self.clock.clone());
+        Ok(Target { database, sink, ..self })
     }
 
     /// Forgets everything but what others have open, and makes the state of the assets 0 to
