@@ -205,3 +205,16 @@ begin
         raise 'resolved % insights of %', v_rows, cardinality(p_place);
     end if;
 end $$;
+
+-- From how many findings on a flush is copied is measured here: what is written is rolled back.
+create table sink_scratch_insights (like insights including all);
+create table sink_scratch_events (like insight_events including all);
+
+-- What was measured, for each server as seen from one host.
+create table sink_calibrations (
+    server text not null,                       -- identifier of its data and version
+    host text not null,                         -- from which it was measured
+    copy_findings_min integer not null,
+    measured_at timestamptz not null,
+    primary key (server, host)
+);
