@@ -49,89 +49,93 @@ begin
      where s.asset_id = u.asset;
 end $$;
 
+drop function flush_outcomes;
+
 -- Applies the outcomes of different assets; arrays of one length each, `p_asset` ascending.
 --   p_scope     number of the outcome's scope; its completed checks are the rows of s_scope, s_check
 --   s_disabled  of these rows: nobody asked the check, since it is switched off for the asset
---   f_*         the findings of all outcomes
+--   f_outcome   of a finding: the place of its outcome in p_*, from 1 on
 --   results     one an outcome: 0 applied, else as fence_outcomes has it
-create or replace function flush_outcomes(
+--
+-- A plan is made for all sizes of the arrays. Found and stored are matched by a full join, which no
+-- nested loop can do; without seq scans a plan from when the tables were small does no harm later.
+create function flush_outcomes(
     p_at timestamptz,
     p_asset bigint[], p_config_version bigint[], p_sequence bigint[],
     p_scheduled_at timestamptz[], p_duration_us bigint[], p_records integer[],
     p_digest uuid[], p_scope integer[],
-    s_scope integer[], s_check smallint[],
-    f_asset bigint[], f_check smallint[], f_subject text[], f_severity smallint[], f_evidence text[],
-    s_disabled boolean[] default null,      -- null: none, from processes older than V0004
+    s_scope integer[], s_check smallint[], s_disabled boolean[],
+    f_outcome integer[], f_check smallint[], f_subject text[], f_severity smallint[],
+    f_evidence text[],
     out results smallint[], out opened integer, out changed integer, out resolved integer,
     out reopened integer)
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 declare
-    v_kept bigint[];        -- assets with open insights that no finding stands for
+    v_kept integer[];       -- outcomes beside whose findings insights stay open
 begin
     opened := 0; changed := 0; resolved := 0; reopened := 0;
     results := fence_outcomes(p_asset, p_config_version, p_sequence, p_digest);
 
     if 0 = any(results) then
-        with outcome as materialized (
-            select u.asset, u.config_version, u.sequence, u.scope
-              from unnest(p_asset, p_config_version, p_sequence, p_scope, results)
-                   as u(asset, config_version, sequence, scope, result)
-             where u.result = 0
-        ), found as materialized (
-            select f.asset, f.check_id, f.subject, f.severity, f.evidence::jsonb as evidence
-              from unnest(f_asset, f_check, f_subject, f_severity, f_evidence)
-                   as f(asset, check_id, subject, severity, evidence)
-             where f.asset in (select asset from outcome)
+        with found as materialized (
+            select f.outcome, f.check_id, f.subject, f.severity, f.evidence::jsonb as evidence
+              from unnest(f_outcome, f_check, f_subject, f_severity, f_evidence)
+                   as f(outcome, check_id, subject, severity, evidence)
+             where results[f.outcome] = 0
         ), stored as materialized (
-            select i.asset_id, i.check_id, i.subject, i.severity, i.evidence, i.resolved_at
-              from insights i
-             where i.asset_id = any(array(select asset from outcome))
-        ), absent as materialized (
-            select s.asset_id, s.check_id, s.subject, s.severity, s.evidence,
-                   c.scope is not null as is_completed, c.is_disabled
-              from stored s
-              join outcome o on o.asset = s.asset_id
-              left join unnest(s_scope, s_check, s_disabled) as c(scope, check_id, is_disabled)
-                on (c.scope, c.check_id) = (o.scope, s.check_id)
-              left join found f on (f.asset, f.check_id, f.subject)
-                                 = (s.asset_id, s.check_id, s.subject)
-             where s.resolved_at is null and f.asset is null
-        ), difference as materialized (
-            select f.*, case
-                       when s.asset_id is null then 1
-                       when s.resolved_at is not null then 4
-                       when (s.severity, s.evidence) is distinct from (f.severity, f.evidence) then 2
-                   end as change, null::text as reason
+            select o.outcome::integer as outcome, i.check_id, i.subject, i.severity, i.evidence,
+                   i.resolved_at is null as is_open
+              from unnest(p_asset, results) with ordinality as o(asset, result, outcome)
+              join insights i on i.asset_id = o.asset
+             where o.result = 0
+        ), matched as materialized (
+            select coalesce(f.outcome, s.outcome) as outcome,
+                   coalesce(f.check_id, s.check_id) as check_id,
+                   coalesce(f.subject, s.subject) as subject,
+                   coalesce(f.severity, s.severity) as severity,
+                   coalesce(f.evidence, s.evidence) as evidence,
+                   case when s.outcome is null then 1
+                        when f.outcome is null then case when s.is_open then 3 end
+                        when not s.is_open then 4
+                        when (s.severity, s.evidence) is distinct from (f.severity, f.evidence)
+                        then 2 end as change
               from found f
-              left join stored s on (s.asset_id, s.check_id, s.subject)
-                                  = (f.asset, f.check_id, f.subject)
+              full join stored s on (f.outcome, f.check_id, f.subject)
+                                  = (s.outcome, s.check_id, s.subject)
+        ), missing as materialized (
+            select m.*, c.scope is not null as is_completed,
+                   case when c.is_disabled then 'check_disabled' else 'fixed' end as reason
+              from matched m
+              left join unnest(s_scope, s_check, s_disabled) as c(scope, check_id, is_disabled)
+                on (c.scope, c.check_id) = (p_scope[m.outcome], m.check_id)
+             where m.change = 3
+        ), difference as materialized (
+            select m.*, null::text as reason from matched m where m.change in (1, 2, 4)
             union all
-            select a.asset_id, a.check_id, a.subject, a.severity, a.evidence, 3,
-                   case when a.is_disabled then 'check_disabled' else 'fixed' end
-              from absent a where a.is_completed
+            select m.outcome, m.check_id, m.subject, m.severity, m.evidence, m.change, m.reason
+              from missing m where m.is_completed
         ), inserted as (
             insert into insights
                    (asset_id, check_id, subject, severity, evidence, first_seen, changed_at)
-            select asset, check_id, subject, severity, evidence, p_at, p_at
+            select p_asset[outcome], check_id, subject, severity, evidence, p_at, p_at
               from difference where change = 1
         ), updated as (
             update insights i
                set severity = d.severity, evidence = d.evidence, changed_at = p_at,
                    resolved_at = case when d.change = 3 then p_at end, resolution = d.reason
               from difference d
-             where d.change in (2, 3, 4)
-               and (i.asset_id, i.check_id, i.subject) = (d.asset, d.check_id, d.subject)
+             where d.change <> 1
+               and (i.asset_id, i.check_id, i.subject) = (p_asset[d.outcome], d.check_id, d.subject)
         ), history as (
             insert into insight_events (at, asset_id, check_id, subject, change, severity, evidence,
                                         reason, config_version, sequence)
-            select p_at, d.asset, d.check_id, d.subject, d.change, d.severity, d.evidence, d.reason,
-                   o.config_version, o.sequence
-              from difference d join outcome o using (asset)
-             where d.change is not null
+            select p_at, p_asset[outcome], check_id, subject, change, severity, evidence, reason,
+                   p_config_version[outcome], p_sequence[outcome]
+              from difference
         )
         select count(*) filter (where d.change = 1), count(*) filter (where d.change = 2),
                count(*) filter (where d.change = 3), count(*) filter (where d.change = 4),
-               (select array_agg(distinct a.asset_id) from absent a where not a.is_completed)
+               (select array_agg(distinct m.outcome) from missing m where not m.is_completed)
           into opened, changed, resolved, reopened, v_kept
           from difference d;
     end if;
@@ -140,11 +144,11 @@ begin
         perform complete_scans(
             p_at, array_agg(u.asset), array_agg(u.config_version), array_agg(u.sequence),
             array_agg(u.scheduled_at), array_agg(u.duration_us), array_agg(u.records),
-            array_agg(case when (u.asset = any(v_kept)) is not true then u.digest end))
+            array_agg(case when (u.n = any(v_kept)) is not true then u.digest end))
            from unnest(p_asset, p_config_version, p_sequence, p_scheduled_at, p_duration_us,
-                       p_records, p_digest, results)
+                       p_records, p_digest, results) with ordinality
                 as u(asset, config_version, sequence, scheduled_at, duration_us, records, digest,
-                     result)
+                     result, n)
           where u.result <= 1;
     end if;
 end $$;
@@ -201,3 +205,16 @@ begin
         raise 'resolved % insights of %', v_rows, cardinality(p_place);
     end if;
 end $$;
+
+-- From how many findings on a flush is copied is measured here: what is written is rolled back.
+create table sink_scratch_insights (like insights including all);
+create table sink_scratch_events (like insight_events including all);
+
+-- What was measured, for each server as seen from one host.
+create table sink_calibrations (
+    server text not null,                       -- identifier of its data and version
+    host text not null,                         -- from which it was measured
+    copy_findings_min integer not null,
+    measured_at timestamptz not null,
+    primary key (server, host)
+);

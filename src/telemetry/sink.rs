@@ -47,7 +47,7 @@ impl Action {
 }
 
 /// How a flush was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FlushPath {
     /// One statement over arrays.
     Unnest,

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
+pub use self::calibrate::{Calibration, calibrate, calibration};
 use self::check_numbers::CheckNumbers;
 use self::part::Part;
 use self::unnest::Batch;
@@ -19,6 +20,7 @@ use crate::model::{Outcome, UnixTime};
 use crate::store::postgres::{Database, DatabaseError};
 use crate::telemetry::{Action, FlushPath as Path, SinkMeter};
 
+mod calibrate;
 mod check_numbers;
 mod copy;
 mod copying;

@@ -21,7 +21,7 @@ pub(super) struct Batch<'o> {
     scope_numbers: Vec<i32>,
     scope_checks: Vec<i16>,
     scope_disabled: Vec<bool>,
-    finding_assets: Vec<i64>,
+    finding_outcomes: Vec<i32>,
     finding_checks: Vec<i16>,
     finding_subjects: Vec<&'o str>,
     finding_severities: Vec<i16>,
@@ -46,9 +46,8 @@ impl<'o> Batch<'o> {
             rows.flat_map(|(checks, number)| checks.map(move |check| (number, *check)))
         };
         let findings = || {
-            outcomes.iter().flat_map(|outcome| {
-                let asset = outcome.scan.asset.0;
-                outcome.findings.iter().map(move |((check, _), found)| (asset, check, found))
+            (1i32..).zip(outcomes).flat_map(|(place, outcome)| {
+                outcome.findings.iter().map(move |((check, _), found)| (place, check, found))
             })
         };
         Batch {
@@ -57,7 +56,7 @@ impl<'o> Batch<'o> {
             scope_numbers: scope_rows().map(|(number, _)| number).collect(),
             scope_checks: scope_rows().map(|(_, (check, _))| check).collect(),
             scope_disabled: scope_rows().map(|(_, (_, is_disabled))| is_disabled).collect(),
-            finding_assets: findings().map(|(asset, ..)| asset).collect(),
+            finding_outcomes: findings().map(|(place, ..)| place).collect(),
             finding_checks: findings().map(|(_, check, _)| numbers[check]).collect(),
             finding_subjects: findings().map(|(.., found)| found.subject.as_str()).collect(),
             finding_severities: findings().map(|(.., found)| found.severity as i16).collect(),
@@ -83,12 +82,12 @@ impl<'o> Batch<'o> {
             &self.scopes,
             &self.scope_numbers,
             &self.scope_checks,
-            &self.finding_assets,
+            &self.scope_disabled,
+            &self.finding_outcomes,
             &self.finding_checks,
             &self.finding_subjects,
             &self.finding_severities,
             &self.finding_evidence,
-            &self.scope_disabled,
         ];
         let statement = client.prepare_cached(FLUSH).await?;
         let row = client.query_one(&statement, &arguments).await?;
