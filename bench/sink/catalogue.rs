@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::bars::Bar;
 use super::outcomes::{Evidence, outcome};
 use super::tables::{Written, all_told};
-use super::ways::{Target, Way};
+use super::ways::{Given, Target, Way};
 use crate::print::{print, tell};
 use crate::server::Server;
 
@@ -48,10 +48,16 @@ impl Catalogue {
         server.execute("alter system set autovacuum = off").await?;
         server.execute("select pg_reload_conf()").await?;
         let mut bars = Vec::new();
-        for (path, way) in [("unnest", Way::Ours), ("copy_temp", Way::CopyTemp)] {
-            let figures = self.measure(&server, &clock, path, way).await?;
+        let paths = [
+            ("unnest", Way::Ours, usize::MAX),
+            ("copy", Way::OursCompared, 0),
+            ("copy_temp", Way::CopyTemp, 0),
+        ];
+        for (path, way, copy_findings_min) in paths {
+            let target = Target::make(&server, &clock, way).await?;
+            let figures = self.measure(&server, path, target, copy_findings_min).await?;
             print(self.json, &figures)?;
-            if way == Way::Ours {
+            if way != Way::CopyTemp {
                 let rows = figures.catalogue_rows as f64;
                 bars.push(Bar::at_most(format!("{path}: rows of the catalogue"), rows, 0.0));
             }
@@ -63,11 +69,10 @@ impl Catalogue {
     async fn measure(
         &self,
         server: &Server,
-        clock: &Clock,
         path: &'static str,
-        way: Way,
+        target: Target,
+        copy_findings_min: usize,
     ) -> anyhow::Result<Figures> {
-        let target = Target::make(server, clock, way).await?;
         target.clear(ASSETS).await?;
         // Another one looks at what those of the target did, after they have ended.
         let watching = Database::open(&server.url_of(target.name()), 1)?;
@@ -79,14 +84,14 @@ impl Catalogue {
         let flush = |number: usize| {
             let (asset, round) = (1 + number % ASSETS, 1 + number / ASSETS);
             let evidence = evidence(round);
-            outcome(asset as i64, round as u64, FINDINGS, evidence, true)
+            Given::Held(outcome(asset as i64, round as u64, FINDINGS, evidence, true))
         };
         // Draws numbers and fills what a connection keeps.
         let first = ASSETS.min(self.flushes);
         for number in 0..first {
             target.write(&flush(number)).await?;
         }
-        let target = target.reconnected(server)?;
+        let target = target.reconnected(server, copy_findings_min)?;
         all_told(&watching).await?;
         let before = counts(&watching).await?;
         for number in first..first + self.flushes {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use scanflow::clock::Clock;
 use scanflow::model::Outcome;
-use scanflow::sinks::postgres::Postgres;
+use scanflow::sinks::postgres::{Postgres, calibrate};
 use scanflow::sinks::{Flushed, Sink};
 use scanflow::store::postgres::Database;
 use serde::Serialize;
@@ -49,6 +49,7 @@ struct Figures {
     offered_per_second: Option<f64>,
     scans_per_second: f64,
     round_trips_per_flush: f64,
+    copy_findings_min: usize,
     outcomes_per_flush: f64,
 }
 
@@ -118,7 +119,11 @@ impl Far<'_> {
             "host=127.0.0.1 port={} user=scanflow dbname=scanflow sslmode=disable",
             proxy.port
         );
-        let sink = Postgres::new(Database::open(&url, self.flights)?, self.clock.clone());
+        let database = Database::open(&url, self.flights)?;
+        // As a run from there measures it at its first start.
+        self.server.execute("delete from sink_calibrations").await?;
+        let copy_findings_min = calibrate(&database, self.clock).await?.copy_findings_min;
+        let sink = Postgres::new(database, self.clock.clone()).copying_from(copy_findings_min);
         // Connects, prepares and draws the numbers of the checks: each connection does it once.
         let (first, outcomes) = outcomes.split_at(outcomes.len() / 20);
         let batch = flights::outcomes_max().min(first.len().div_ceil(2 * self.flights));
@@ -134,6 +139,7 @@ impl Far<'_> {
             offered_per_second: self.offered_per_second,
             scans_per_second: outcomes.len() as f64 / seconds,
             round_trips_per_flush: (proxy.turns() - turns) as f64 / flushes as f64,
+            copy_findings_min,
             outcomes_per_flush: outcomes.len() as f64 / flushes as f64,
         })
     }

@@ -61,7 +61,7 @@ fn scan(asset: i64, sequence: u64, records: usize) -> Scan {
     }
 }
 
-/// A name of 29 bytes and evidence of 50 to 58.
+/// A name of 29 bytes and evidence of 46 to 54.
 fn finding(number: u64, is_other: bool) -> Finding {
     let mixed = mix(number);
     let address = mix(number ^ u64::from(is_other) << 63).to_be_bytes();
@@ -69,7 +69,7 @@ fn finding(number: u64, is_other: bool) -> Finding {
         subject: format!("{:08x}.web.agency.example.gov", mixed as u32),
         severity: [Severity::Low, Severity::Medium, Severity::High][number as usize % 3],
         evidence: format!(
-            r#"{{"content": "{}.{}.{}.{}", "proxied": false, "ttl": 300}}"#,
+            r#"{{"content":"{}.{}.{}.{}","proxied":false,"ttl":300}}"#,
             address[0], address[1], address[2], address[3]
         ),
     }

@@ -13,11 +13,12 @@ use crate::print::tell;
 const SIZE: (u32, u32) = (860, 520);
 
 /// Told apart without colour as well: by their order in the legend and at the end of the line.
-const COLOURS: [(&str, RGBColor); 6] = [
+const COLOURS: [(&str, RGBColor); 7] = [
     ("rows", RGBColor(176, 58, 46)),
     ("unnest", RGBColor(202, 111, 30)),
     ("copy_temp", RGBColor(125, 60, 152)),
     ("ours_compared", RGBColor(84, 153, 199)),
+    ("ours_spooled", RGBColor(23, 165, 137)),
     ("ours", RGBColor(21, 67, 96)),
     ("raw", RGBColor(120, 120, 120)),
 ];

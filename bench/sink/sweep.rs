@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::bars;
 use super::outcomes::{Evidence, outcome};
-use super::ways::{OTHERS_FROM, Target, Way};
+use super::ways::{Given, OTHERS_FROM, Target, Way};
 use crate::meter::{Meter, Used};
 use crate::print::{print, tell};
 use crate::server::Server;
@@ -121,7 +121,11 @@ impl Sweep {
         server.execute("select pg_reload_conf()").await?;
         let mut targets = Vec::new();
         for way in &self.ways {
-            targets.push(Target::make(&server, &clock, *way).await?);
+            let target = Target::make(&server, &clock, *way).await?;
+            if *way == Way::Ours {
+                tell(&format!("ours copies from {} findings on", target.copy_findings_min));
+            }
+            targets.push(target);
         }
         let mut figures = Vec::new();
         for size in &self.sizes {
@@ -147,6 +151,7 @@ impl Sweep {
         let targets: Vec<&Target> = targets
             .iter()
             .filter(|target| target.way != Way::Rows || size <= self.rows_max)
+            .filter(|target| target.way.takes(size))
             .collect();
         let modes = || Mode::ALL.into_iter().filter(|mode| Some(mode) <= self.modes.iter().max());
         let mut rounds: Vec<(Mode, Way, Used)> = Vec::new();
@@ -154,14 +159,14 @@ impl Sweep {
             for target in &targets {
                 target.clear(flushes).await?;
                 let warm_up = Mode::Fresh.outcome(WARM_UP_ASSET, 10, true);
-                target.write(&warm_up).await?;
+                target.write(&Given::Held(warm_up)).await?;
             }
             for mode in modes() {
                 for target in targets.iter().filter(|t| t.way != Way::Raw || mode == Mode::Fresh) {
                     let assets = 1..=i64::try_from(flushes)?;
-                    let outcomes: Vec<Outcome> = assets
-                        .map(|asset| mode.outcome(asset, size, target.way.has_digest()))
-                        .collect();
+                    let outcome = |asset| mode.outcome(asset, size, target.way.has_digest());
+                    let outcomes = assets.map(|asset| target.given(outcome(asset)));
+                    let outcomes = outcomes.collect::<anyhow::Result<Vec<Given>>>()?;
                     target.settle().await?;
                     let meter = Meter::start(server, clock).await?;
                     for outcome in &outcomes {

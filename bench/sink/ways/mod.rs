@@ -7,7 +7,8 @@ use anyhow::Context;
 use clap::ValueEnum;
 use scanflow::clock::Clock;
 use scanflow::model::{CheckId, Outcome};
-use scanflow::sinks::postgres::Postgres;
+use scanflow::sinks::LargeOutcome;
+use scanflow::sinks::postgres::{Postgres, calibrate};
 use scanflow::store::postgres::Database;
 use serde::Serialize;
 
@@ -37,13 +38,22 @@ pub(crate) enum Way {
     Ours,
     /// The sink with outcomes that have no digest: what is stored is compared each time
     OursCompared,
+    /// The sink with findings that lie in a spool already, as those of an asset too large to be held
+    OursSpooled,
     /// The limit: binary COPY of new findings into insights and history, and nothing else
     Raw,
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 6] =
-        [Way::Rows, Way::Unnest, Way::CopyTemp, Way::Ours, Way::OursCompared, Way::Raw];
+    pub(crate) const ALL: [Way; 7] = [
+        Way::Rows,
+        Way::Unnest,
+        Way::CopyTemp,
+        Way::Ours,
+        Way::OursCompared,
+        Way::OursSpooled,
+        Way::Raw,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -52,7 +62,16 @@ impl Way {
             Way::CopyTemp => "copy_temp",
             Way::Ours => "ours",
             Way::OursCompared => "ours_compared",
+            Way::OursSpooled => "ours_spooled",
             Way::Raw => "raw",
+        }
+    }
+
+    /// Whether it is meant for flushes of so many findings.
+    pub(crate) const fn takes(self, findings: usize) -> bool {
+        match self {
+            Way::OursSpooled => SPOOLED_FROM <= findings,
+            _ => true,
         }
     }
 
@@ -67,6 +86,9 @@ impl Way {
         matches!(self, Way::Rows | Way::Unnest | Way::CopyTemp)
     }
 }
+
+/// What is smaller is held.
+const SPOOLED_FROM: usize = 10_000;
 
 /// The assets that are measured are below it.
 pub(crate) const OTHERS_FROM: i64 = 1_000_000;
@@ -84,12 +106,20 @@ const OTHERS: &str = "
                                 config_version, sequence)
     select first_seen, asset_id, check_id, subject, 1, severity, evidence, 1, 1 from insights";
 
+/// An outcome as a way takes it.
+pub(crate) enum Given {
+    Held(Outcome),
+    Spooled(LargeOutcome),
+}
+
 /// A database of its own with the tables of scanflow, written in one way.
 pub(crate) struct Target {
     pub(crate) way: Way,
     name: String,
     pub(crate) database: Database,
     sink: Postgres,
+    /// From so many findings on the sink copies.
+    pub(crate) copy_findings_min: usize,
     numbers: HashMap<CheckId, i16>,
     clock: Clock,
 }
@@ -109,19 +139,26 @@ impl Target {
             |row: &tokio_postgres::Row| (CheckId::from_name(row.get::<_, String>(0)), row.get(1));
         let numbers = rows.iter().map(number).collect();
         drop(client);
-        let sink = Postgres::new(database.clone(), clock.clone());
-        Ok(Target { way, name, database, sink, numbers, clock: clock.clone() })
+        let copy_findings_min = calibrate(&database, clock).await?.copy_findings_min;
+        let sink = Postgres::new(database.clone(), clock.clone()).copying_from(copy_findings_min);
+        let clock = clock.clone();
+        Ok(Target { way, name, database, sink, copy_findings_min, numbers, clock })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// By another connection, alone.
-    pub(crate) fn reconnected(self, server: &Server) -> anyhow::Result<Target> {
+    /// By another connection, alone, that copies from so many findings on.
+    pub(crate) fn reconnected(
+        self,
+        server: &Server,
+        copy_findings_min: usize,
+    ) -> anyhow::Result<Target> {
         let database = Database::open(&server.url_of(&self.name), 1)?;
-        let sink = Postgres::new(database.clone(), self.clock.clone());
-        Ok(Target { database, sink, ..self })
+        let sink =
+            Postgres::new(database.clone(), self.clock.clone()).copying_from(copy_findings_min);
+        Ok(Target { database, sink, copy_findings_min, ..self })
     }
 
     /// Forgets everything but what others have open, and makes the state of the assets 0 to
@@ -150,13 +187,27 @@ impl Target {
         outcome.scope.checks().map(|(check, _)| self.numbers[check]).collect()
     }
 
+    /// What is done before the flush, by whoever makes the outcome.
+    pub(crate) fn given(&self, outcome: Outcome) -> anyhow::Result<Given> {
+        Ok(match self.way {
+            Way::OursSpooled => Given::Spooled(LargeOutcome::of(&outcome)?),
+            _ => Given::Held(outcome),
+        })
+    }
+
     /// Makes one outcome durable.
-    pub(crate) async fn write(&self, outcome: &Outcome) -> anyhow::Result<()> {
+    pub(crate) async fn write(&self, outcome: &Given) -> anyhow::Result<()> {
+        let outcome = match outcome {
+            Given::Held(outcome) => outcome,
+            Given::Spooled(outcome) => return ours::write_spooled(&self.sink, outcome).await,
+        };
         match self.way {
             Way::Rows => rows::write(self, outcome).await,
             Way::Unnest => unnest::write(self, outcome).await,
             Way::CopyTemp => copy_temp::write(self, outcome).await,
-            Way::Ours | Way::OursCompared => ours::write(&self.sink, outcome).await,
+            Way::Ours | Way::OursCompared | Way::OursSpooled => {
+                ours::write(&self.sink, outcome).await
+            }
             Way::Raw => raw::write(self, outcome).await,
         }
         .with_context(|| format!("written by {}", self.way.name()))

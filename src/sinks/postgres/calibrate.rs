@@ -34,7 +34,8 @@ const SERVER: &str = "select (select system_identifier from pg_control_system())
     || current_setting('server_version_num')";
 const KNOWN: &str = "select copy_findings_min, measured_at from sink_calibrations
     where server = $1 and host = $2";
-const REMEMBER: &str = "insert into sink_calibrations (server, host, copy_findings_min, measured_at)
+const REMEMBER: &str =
+    "insert into sink_calibrations (server, host, copy_findings_min, measured_at)
     values ($1, $2, $3, $4)
     on conflict (server, host) do update
     set copy_findings_min = excluded.copy_findings_min, measured_at = excluded.measured_at";
@@ -172,11 +173,7 @@ fn findings(size: usize) -> Vec<Finding> {
     (0..size).map(finding).collect()
 }
 
-async fn unnest(
-    client: &Object,
-    findings: &[Finding],
-    now: UnixTime,
-) -> Result<(), DatabaseError> {
+async fn unnest(client: &Object, findings: &[Finding], now: UnixTime) -> Result<(), DatabaseError> {
     let statement = client.prepare_cached(UNNEST).await?;
     let at = SystemTime::from(now);
     let checks = vec![0i16; findings.len()];
@@ -214,8 +211,7 @@ async fn copy(client: &Object, findings: &[Finding], now: UnixTime) -> Result<()
     let (begun, fenced) =
         tokio::join!(client.batch_execute("begin"), client.query_one(&fence, &[]));
     (begun?, fenced?);
-    let (read, copying) =
-        tokio::join!(client.query(&stored, &[]), client.copy_in(&insights));
+    let (read, copying) = tokio::join!(client.query(&stored, &[]), client.copy_in(&insights));
     (read?, ());
     let mut copying = Copying::new(copying?);
     let (mut smalls, mut rows) = (Vec::new(), spool.rows());
