@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use scanflow::model::Outcome;
 
 use super::binary_copy::Rows;
-use super::{Target, scan_state, upsert};
+use super::upsert::{self, Lookup};
+use super::{Target, scan_state};
 
 const CREATE: &str = "create temporary table staging (
     check_id smallint not null, subject text not null, severity smallint not null,
@@ -31,7 +32,7 @@ pub(super) async fn write(target: &Target, outcome: &Outcome) -> anyhow::Result<
         rows.send().await?;
     }
     rows.finish().await?;
-    let statement = transaction.prepare_cached(&upsert::statement(INPUT)).await?;
+    let statement = transaction.prepare_cached(&upsert::statement(INPUT, Lookup::Joined)).await?;
     transaction
         .execute(&statement, &[&outcome.scan.asset.0, &at, &config_version, &sequence])
         .await?;

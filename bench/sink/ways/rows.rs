@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use scanflow::model::Outcome;
 
-use super::{Target, scan_state, upsert};
+use super::upsert::{self, Lookup};
+use super::{Target, scan_state};
 
 const INPUT: &str =
     "select $5::smallint as check_id, $6::text as subject, $7::smallint as severity,
@@ -16,7 +17,7 @@ pub(super) async fn write(target: &Target, outcome: &Outcome) -> anyhow::Result<
     scan_state::lock(&transaction, outcome).await?;
     let at = SystemTime::from(target.clock.now());
     let (config_version, sequence) = scan_state::fence(outcome);
-    let statement = transaction.prepare_cached(&upsert::statement(INPUT)).await?;
+    let statement = transaction.prepare_cached(&upsert::statement(INPUT, Lookup::Each)).await?;
     for ((check, subject), finding) in &outcome.findings {
         transaction
             .execute(

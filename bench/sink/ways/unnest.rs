@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use scanflow::model::Outcome;
 
-use super::{Target, scan_state, upsert};
+use super::upsert::{self, Lookup};
+use super::{Target, scan_state};
 
 const FINDINGS_MAX: usize = 1_000;
 
@@ -19,7 +20,7 @@ pub(super) async fn write(target: &Target, outcome: &Outcome) -> anyhow::Result<
     scan_state::lock(&transaction, outcome).await?;
     let at = SystemTime::from(target.clock.now());
     let (config_version, sequence) = scan_state::fence(outcome);
-    let statement = transaction.prepare_cached(&upsert::statement(INPUT)).await?;
+    let statement = transaction.prepare_cached(&upsert::statement(INPUT, Lookup::Each)).await?;
     let mut findings = outcome.findings.iter().peekable();
     while findings.peek().is_some() {
         let (mut checks, mut subjects) = (Vec::<i16>::new(), Vec::<&str>::new());

@@ -8,9 +8,26 @@ use scanflow::model::Outcome;
 
 use super::scan_state::fence;
 
+/// How what is stored is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// One by one, by the key.
+    Each,
+    /// As Postgres thinks best for the whole.
+    Joined,
+}
+
 /// `$1` asset, `$2` time, `$3` and `$4` the fence; `input` selects `check_id`, `subject`, `severity`
 /// and `evidence`.
-pub(super) fn statement(input: &str) -> String {
+pub(super) fn statement(input: &str, lookup: Lookup) -> String {
+    let key = "s.asset_id = $1 and s.check_id = n.check_id and s.subject = n.subject";
+    let stored = match lookup {
+        // A limit cannot be pulled up into a join that reads all insights of the asset.
+        Lookup::Each => {
+            format!("lateral (select * from insights s where {key} limit 1) s on true")
+        }
+        Lookup::Joined => format!("insights s on {key}"),
+    };
     format!(
         "with input as materialized ({input}), difference as materialized (
              select n.*, (case
@@ -19,8 +36,7 @@ pub(super) fn statement(input: &str) -> String {
                         when (s.severity, s.evidence) is distinct from (n.severity, n.evidence)
                         then 2 end)::smallint as change
                from input n
-               left join insights s on s.asset_id = $1 and s.check_id = n.check_id
-                                   and s.subject = n.subject
+               left join {stored}
          ), written as (
              insert into insights as i (asset_id, check_id, subject, severity, evidence,
                                         first_seen, changed_at, seen)
