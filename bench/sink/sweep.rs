@@ -63,6 +63,8 @@ pub(crate) enum Mode {
     /// The same findings again
     Same,
     /// Other evidence of one finding in a hundred
+    #[serde(rename = "changed_1pct")]
+    #[value(name = "changed_1pct")]
     Changed1pct,
     /// Other evidence of every finding
     Changed,
