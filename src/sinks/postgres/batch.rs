@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use deadpool_postgres::Client;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::model::{CheckId, Outcome, Resolution, UnixTime};
 use crate::sinks::Flushed;
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Parameter, Session};
 
 const FLUSH: &str = "select results, opened, changed, resolved, reopened
     from flush_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
@@ -90,11 +88,11 @@ impl<'o> Batch<'o> {
 
     pub(super) async fn flush(
         &self,
-        client: &Client,
+        session: &Session,
         now: UnixTime,
     ) -> Result<BatchFlushed, DatabaseError> {
         let at = SystemTime::from(now);
-        let arguments: [&(dyn ToSql + Sync); 17] = [
+        let arguments: [&dyn Parameter; 17] = [
             &at,
             &self.assets,
             &self.config_versions,
@@ -113,8 +111,7 @@ impl<'o> Batch<'o> {
             &self.finding_evidence,
             &self.scope_disabled,
         ];
-        let statement = client.prepare_cached(FLUSH).await?;
-        let row = client.query_one(&statement, &arguments).await?;
+        let row = session.query_one(FLUSH, &arguments).await?;
         let codes: Vec<i16> = row.get(0);
         let unchanged = codes.iter().filter(|code| **code == 1).count() as u64;
         let results = codes.into_iter().map(|code| match code {
