@@ -9,12 +9,12 @@ use scanflow::clock::Clock;
 use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Settings};
 use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{Postgres, Rows};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
-use scanflow::telemetry::Telemetry;
+use scanflow::telemetry::{DatabasePool, Telemetry};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -50,6 +50,7 @@ pub struct Lead {
     pub cadences: Cadences,
     pub rate: Rate,
     pub buffer: f64,
+    pub limits: Limits,
     pub ending: Ending,
     /// Assets that were scanned together are scanned apart from now on.
     pub spread: bool,
@@ -71,6 +72,7 @@ impl Lead {
             cadences: config.cadences(),
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
+            limits: config.limits.schedule(),
             ending: Ending::Drained,
             spread: false,
             lease_ttl: config.schedule.lease_ttl,
@@ -111,6 +113,17 @@ pub async fn lead(
     lead: Lead,
 ) -> Result<Led, LeadError> {
     let database = &connections.lease;
+    let measured = |database: &Database, pool| {
+        database.clone().measured_by(lead.telemetry.pool(pool, clock.clone()))
+    };
+    let connections = &Connections {
+        lane: PerLane {
+            fast: measured(&connections.lane.fast, DatabasePool::Fast),
+            slow: measured(&connections.lane.slow, DatabasePool::Slow),
+        },
+        lease: connections.lease.clone(),
+        control: measured(&connections.control, DatabasePool::Control),
+    };
     let stop = lead.stop.clone();
     let taken = tokio::select! {
         taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
@@ -184,6 +197,7 @@ async fn lead_under(
         rate: lead.rate,
         buffer: lead.buffer,
         sequence_start: lease.sequence_start(),
+        limits: lead.limits,
     };
     let dispatcher = Dispatcher::new(settings, agenda, clock.now());
     let _following = AbortOnDropHandle::new({

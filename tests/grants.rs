@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 const ROLE: &str = r#"run "it's""#;
 
 /// A connection that is the runtime role, in a database of its own.
-async fn runtime_role(test: &TestDatabase) -> deadpool_postgres::Object {
+async fn runtime_role(test: &TestDatabase) -> scanflow::store::postgres::Session {
     let client = test.database.client().await.expect("a connection");
     let quoted = format!("\"{}\"", ROLE.replace('"', "\"\""));
     // Roles belong to the whole server, and tests run side by side: another one may have made it.

@@ -16,26 +16,26 @@ use crate::lanes::Lanes;
 use crate::model::PerLane;
 use crate::operators::{LoadLimits, WriteLimits};
 use crate::schedule::{Cadences, Rate};
-use crate::store::postgres::Lease;
+use crate::store::postgres::{Lease, Pooler};
 
 mod admin;
 mod job;
+mod limits;
 mod sources;
 mod values;
 
 pub use admin::AdminConfig;
 pub use job::{Impossible, JobConfig, LaneConfig};
+pub use limits::LimitsConfig;
 pub use sources::{ConfigError, Flag, Sources};
 pub use values::Secret;
-
-/// One connection a lane, and one for the schedule.
-const CONNECTIONS_MIN: usize = 3;
 
 /// Everything that can be told, by section.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub database: DatabaseConfig,
+    pub limits: LimitsConfig,
     pub cadence: CadenceConfig,
     pub schedule: ScheduleConfig,
     pub lanes: LanesConfig,
@@ -46,7 +46,7 @@ pub struct Config {
 }
 
 /// Which Postgres. Without a URL: one of our own in the state directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `postgres://user:password@host/name` or `host=.. user=..`. Default: none.
@@ -55,8 +55,8 @@ pub struct DatabaseConfig {
     /// A file that holds nothing but the URL, such as a mounted secret. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-    /// At least 3: a run needs one a lane and one for itself. Default: 8.
-    pub connections_max: usize,
+    /// Whether statements may rely on a session of their own. Default: auto.
+    pub pooler: Pooler,
 }
 
 /// Plans by name, each with the longest time between two scans of an asset. Any name may be added.
@@ -158,12 +158,6 @@ pub enum LogLevel {
     Trace,
 }
 
-impl Default for DatabaseConfig {
-    fn default() -> DatabaseConfig {
-        DatabaseConfig { url: None, url_file: None, connections_max: 8 }
-    }
-}
-
 impl Default for CadenceConfig {
     /// That of [`Cadences`].
     fn default() -> CadenceConfig {
@@ -226,12 +220,7 @@ impl Config {
     /// Names the first value that would make no sense at run time.
     pub fn check(&self) -> Result<(), Impossible> {
         let impossible = |key: &str, problem| Err(Impossible::new(key, problem));
-        if self.database.connections_max < CONNECTIONS_MIN {
-            return impossible(
-                "database.connections_max",
-                "must be at least 3: one a lane and one for the schedule",
-            );
-        }
+        self.limits.check()?;
         if self.database.url.as_ref().is_some_and(|url| url.reveal().trim().is_empty()) {
             return impossible("database.url", "is empty: leave it out for a private database");
         }

@@ -22,7 +22,9 @@ use crate::clock::Clock;
 use crate::model::{Lane, PerLane, Severity, UnixTime};
 use crate::schedule::Progress;
 
+pub use database::{DatabasePool, PoolMeter, Waiting};
 pub use lane::{End, LaneMeter, Retrying, Stage, Tries};
+pub use process::resident_bytes;
 pub use pulse::{Pulse, WorkerPulse};
 pub use sink::{Action, FlushPath, SinkMeter};
 pub use source::SourceMeter;
@@ -55,6 +57,7 @@ struct Inner {
     lanes: LaneFamilies,
     source: SourceFamilies,
     sink: SinkMeter,
+    pool_waits: HistogramVec,
     pulse: Pulse,
     gauges: Mutex<Gauges>,
 }
@@ -86,6 +89,7 @@ impl Default for Telemetry {
             lanes: LaneFamilies::register(&registry),
             source: SourceFamilies::register(&registry),
             sink: SinkMeter::register(&registry),
+            pool_waits: database::register_waits(&registry),
             pulse: Pulse::default(),
             gauges: Mutex::new(gauges),
             registry,
@@ -109,6 +113,11 @@ impl Telemetry {
     /// For the sinks of both lanes.
     pub fn sink(&self) -> SinkMeter {
         self.0.sink.clone()
+    }
+
+    /// For the connections of one part of the job.
+    pub fn pool(&self, pool: DatabasePool, clock: Clock) -> PoolMeter {
+        database::waits_of(&self.0.pool_waits, pool, clock)
     }
 
     /// Whether the workers live.

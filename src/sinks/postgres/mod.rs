@@ -108,11 +108,11 @@ impl Postgres {
     }
 
     async fn flush_parts(&self, parts: &[Part<'_>]) -> Result<Vec<Flushed>, DatabaseError> {
-        let client = self.database.client().await?;
+        let mut client = self.database.client().await?;
         let checks = parts.iter().flat_map(Part::checks).collect();
         let numbers = self.checks.of(&client, checks, &self.meter).await?;
         let started = self.clock.now();
-        let flush = copy::flush(client, parts, &numbers, started).await?;
+        let flush = copy::flush(&mut client, parts, &numbers, started).await?;
         Ok(self.flushed(flush, Path::Copy, started))
     }
 
