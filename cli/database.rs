@@ -10,7 +10,7 @@ use scanflow::clock::Clock;
 use scanflow::model::PerLane;
 use scanflow::store::postgres::cluster::{Cluster, Setup, major_of};
 use scanflow::store::postgres::migrate::{NEWEST, check_version};
-use scanflow::store::postgres::{Database, DatabaseUrl};
+use scanflow::store::postgres::{Database, DatabaseUrl, Pooler};
 use scanflow_dataflows::Connections;
 
 use crate::context::Context;
@@ -25,6 +25,24 @@ pub(crate) enum Inspected {
     Private { state_dir: PathBuf, major: u32 },
     /// A private one would be made by the Postgres in this folder.
     NotYet { state_dir: PathBuf, programs: PathBuf },
+}
+
+/// Who watches a job, and with which connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Watched {
+    /// This command, with one of the job's.
+    Here,
+    /// Whoever asks the admin port, which has one of its own: neither they nor the job wait for each
+    /// other.
+    FromOutside,
+}
+
+/// Connections of a job.
+#[derive(Debug)]
+pub(crate) struct JobConnections {
+    pub(crate) job: Connections,
+    /// One, only for [`Watched::FromOutside`].
+    pub(crate) watching: Database,
 }
 
 impl fmt::Display for Inspected {
@@ -45,11 +63,12 @@ impl fmt::Display for Inspected {
 }
 
 impl Context {
-    /// A database that is reachable and has the schema of this version. A private one is made if
-    /// need be.
+    /// A database that is reachable and has the schema of this version; what lies between is known.
+    /// A private one is made if need be.
     pub(crate) async fn database(&self) -> Result<Database, Failure> {
         let database = self.reachable_database().await?;
         check_version(&database).await?;
+        database.look_for_pooler(&database).await?;
         Ok(database)
     }
 
@@ -59,7 +78,9 @@ impl Context {
         if self.url()?.is_none() {
             self.refuse_no_private()?;
         }
-        self.database().await
+        let database = self.reachable_database().await?;
+        check_version(&database).await?;
+        Ok(database)
     }
 
     /// Fails if there is no private database.
@@ -77,29 +98,36 @@ impl Context {
 
     /// As [`Context::database`], with any schema or none.
     pub(crate) async fn reachable_database(&self) -> Result<Database, Failure> {
-        let url = self.server().await?;
-        let database = Database::at(&url, self.config.database.connections_max)?;
+        let database = self.open(self.config.limits.db_connections_max).await?;
         drop(database.client().await?);
         Ok(database)
     }
 
-    /// The same database with connections for each lane: half of them for the fast one, a quarter
-    /// for the slow one. One more is the lease's.
-    pub(crate) async fn connections(&self) -> Result<Connections, Failure> {
-        drop(self.database().await?);
+    async fn open(&self, connections_max: usize) -> Result<Database, Failure> {
         let url = self.server().await?;
-        let most = self.config.database.connections_max;
-        let (fast, slow) = ((most / 2).max(1), (most / 4).max(1));
-        let control = most.saturating_sub(fast + slow).max(1);
-        let lane = PerLane { fast: Database::at(&url, fast)?, slow: Database::at(&url, slow)? };
-        let (lease, control) = (Database::at(&url, 1)?, Database::at(&url, control)?);
-        Ok(Connections { lane, lease, control })
+        // A private server is reached directly.
+        let pooler = if self.url()?.is_some() { self.config.database.pooler } else { Pooler::None };
+        Ok(Database::at(&url, connections_max, pooler)?)
     }
 
-    /// The same database with one more connection, for those who watch: neither they nor the job
-    /// wait for each other.
-    pub(crate) async fn watching(&self) -> Result<Database, Failure> {
-        Ok(Database::at(&self.server().await?, 1)?)
+    /// As [`Context::database`], for a job: `limits.db_connections_max` connections, of which each
+    /// lane has its own, the fast one more.
+    pub(crate) async fn connections(&self, watched: Watched) -> Result<JobConnections, Failure> {
+        let control = match watched {
+            Watched::Here => 2,
+            Watched::FromOutside => 1,
+        };
+        let lanes = self.config.limits.db_connections_max.saturating_sub(3);
+        let slow = lanes.div_ceil(3).max(1);
+        let control = self.open(control).await?;
+        let (lease, watching) = (control.beside(1)?, control.beside(1)?);
+        let lane = PerLane {
+            fast: control.beside(lanes.saturating_sub(slow).max(1))?,
+            slow: control.beside(slow)?,
+        };
+        check_version(&control).await?;
+        control.look_for_pooler(&lease).await?;
+        Ok(JobConnections { job: Connections { lane, lease, control }, watching })
     }
 
     /// For commands that only the private database needs; for one that is named, `instead` says
@@ -123,7 +151,7 @@ impl Context {
     /// Looks at the database without starting or making anything.
     pub(crate) async fn inspect(&self) -> Result<Inspected, Failure> {
         if self.url()?.is_some() {
-            drop(self.database().await?);
+            check_version(&self.reachable_database().await?).await?;
             return Ok(Inspected::Named);
         }
         let state_dir = self.state_dir.clone();

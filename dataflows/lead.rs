@@ -9,12 +9,12 @@ use scanflow::clock::Clock;
 use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Settings};
 use scanflow::sinks::Sink;
-use scanflow::sinks::postgres::{Postgres, Rows};
+use scanflow::sinks::postgres::{COPY_FINDINGS_MIN, Postgres, Rows, calibrate};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
-use scanflow::telemetry::Telemetry;
+use scanflow::telemetry::{DatabasePool, Telemetry};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -27,6 +27,8 @@ const TIDY: Duration = Duration::from_secs(6 * 3_600);
 /// How long a server that does not answer may hold up the end of a process, whose lease runs out
 /// anyway.
 const RELEASE_MAX: Duration = Duration::from_secs(2);
+/// How long the sink may be calibrated; else it works with a common value.
+const CALIBRATE_MAX: Duration = Duration::from_secs(10);
 /// Partitions of the history that exist ahead of time.
 const HISTORY_MONTHS: i32 = 3;
 
@@ -50,6 +52,9 @@ pub struct Lead {
     pub cadences: Cadences,
     pub rate: Rate,
     pub buffer: f64,
+    pub limits: Limits,
+    /// From so many findings on a flush goes by COPY; None: measured.
+    pub copy_findings_min: Option<usize>,
     pub ending: Ending,
     /// Assets that were scanned together are scanned apart from now on.
     pub spread: bool,
@@ -71,6 +76,8 @@ impl Lead {
             cadences: config.cadences(),
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
+            limits: config.limits.schedule(),
+            copy_findings_min: config.sink.copy_findings_min,
             ending: Ending::Drained,
             spread: false,
             lease_ttl: config.schedule.lease_ttl,
@@ -111,7 +118,22 @@ pub async fn lead(
     lead: Lead,
 ) -> Result<Led, LeadError> {
     let database = &connections.lease;
+    let measured = |database: &Database, pool| {
+        database.clone().measured_by(lead.telemetry.pool(pool, clock.clone()))
+    };
+    let connections = &Connections {
+        lane: PerLane {
+            fast: measured(&connections.lane.fast, DatabasePool::Fast),
+            slow: measured(&connections.lane.slow, DatabasePool::Slow),
+        },
+        lease: connections.lease.clone(),
+        control: measured(&connections.control, DatabasePool::Control),
+    };
     let stop = lead.stop.clone();
+    let copy_findings_min = tokio::select! {
+        findings = copy_findings_min(&connections.control, clock, lead.copy_findings_min) => findings,
+        () = stop.requested() => return Ok(Led::default()),
+    };
     let taken = tokio::select! {
         taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
         () = stop.requested() => return Ok(Led::default()),
@@ -122,7 +144,7 @@ pub async fn lead(
     };
     let sinks = PerLane::from_fn(|lane| {
         let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
-        Arc::new(sink.measured_by(lead.telemetry.sink()))
+        Arc::new(sink.measured_by(lead.telemetry.sink()).copying_from(copy_findings_min))
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
@@ -136,6 +158,21 @@ pub async fn lead(
     let (summary, lost) = led?;
     let rows = PerLane { fast: sinks.fast.rows(), slow: sinks.slow.rows() };
     Ok(Led { summary, rows, lost })
+}
+
+/// As it was set, or else measured. To run without a measurement is better than not to run.
+async fn copy_findings_min(database: &Database, clock: &Clock, set: Option<usize>) -> usize {
+    if let Some(set) = set {
+        return set;
+    }
+    match tokio::time::timeout(CALIBRATE_MAX, calibrate(database, clock)).await {
+        Ok(Ok(calibration)) => return calibration.copy_findings_min,
+        Ok(Err(err)) => {
+            tracing::warn!(error = &err as &dyn std::error::Error, "could not calibrate the sink");
+        }
+        Err(_elapsed) => tracing::warn!("could not calibrate the sink in {CALIBRATE_MAX:?}"),
+    }
+    COPY_FINDINGS_MIN
 }
 
 async fn lead_under(
@@ -184,6 +221,7 @@ async fn lead_under(
         rate: lead.rate,
         buffer: lead.buffer,
         sequence_start: lease.sequence_start(),
+        limits: lead.limits,
     };
     let dispatcher = Dispatcher::new(settings, agenda, clock.now());
     let _following = AbortOnDropHandle::new({

@@ -11,7 +11,7 @@ use scanflow::clock::Clock;
 use scanflow::config::JobConfig;
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Rate, Settings};
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Settings};
 use scanflow::stop::Stop;
 use scanflow::telemetry::Telemetry;
 use scanflow::{sinks, store};
@@ -177,6 +177,7 @@ fn dry(config: &JobConfig) -> Job {
         rate: Rate::Max,
         buffer: 1.0,
         sequence_start: 0,
+        limits: Limits::default(),
     };
     let agenda = Agenda::new(Cadences::default(), config.lanes);
     let dispatcher = Dispatcher::new(settings, agenda, Clock::system().now());

@@ -15,8 +15,9 @@ const NOW: UnixTime = UnixTime::from_micros(1_000_000_000_000);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// None of them has a value for each asset, account or zone.
-const LABELS: [&str; 10] = [
-    "action", "cause", "lane", "outcome", "path", "plan", "severity", "stage", "version", "worker",
+const LABELS: [&str; 12] = [
+    "action", "cause", "lane", "outcome", "path", "plan", "pool", "reason", "severity", "stage",
+    "version", "worker",
 ];
 
 fn plan(name: &str, assets: u64) -> PlanProgress {

@@ -21,7 +21,6 @@ use tokio::net::TcpListener;
 
 use self::database::Asked;
 use crate::context::Context;
-use crate::exit::Failure;
 
 mod answer;
 mod database;
@@ -75,14 +74,15 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, ListenErr
 }
 
 /// Serves a job until the runtime ends, also while it drains.
-pub(crate) async fn spawn(
+pub(crate) fn spawn(
     listener: TcpListener,
     context: &Context,
+    database: Database,
     clock: &Clock,
     stop: &Stop,
     telemetry: &Telemetry,
     shape: &Arc<OnceLock<Shape>>,
-) -> Result<(), Failure> {
+) {
     let watched = Watched {
         config: context.config.clone(),
         clock: clock.clone(),
@@ -90,10 +90,9 @@ pub(crate) async fn spawn(
         stop: stop.clone(),
         telemetry: telemetry.clone(),
         shape: Arc::clone(shape),
-        database: context.watching().await?,
+        database,
     };
     tokio::spawn(serve(listener, watched));
-    Ok(())
 }
 
 async fn serve(listener: TcpListener, watched: Watched) -> io::Result<()> {

@@ -27,6 +27,7 @@ use self::summary::Summary;
 use self::view::{Board, Stage};
 use self::watch::Watch;
 use crate::context::Context;
+use crate::database::Watched;
 use crate::exit::{Exit, Failure};
 use crate::stdout::Stdout;
 use crate::{admin, cell, run};
@@ -130,12 +131,12 @@ impl Show {
 
     async fn with(&self, database: &Database) -> Result<Summary, Failure> {
         let mut summary = Summary::default();
-        self.open_admin().await?;
+        self.open_admin(database).await?;
         if !self.stop.is_requested()
             && let Some(imported) = self.import(database).await?
         {
             summary.imported = imported;
-            let connections = self.place.context.connections().await?;
+            let connections = self.place.context.connections(Watched::Here).await?.job;
             self.cover(&connections, &mut summary).await?;
             if !self.demo.once && !self.stop.is_requested() {
                 self.keep_fresh(&connections, &mut summary).await?;
@@ -152,7 +153,7 @@ impl Show {
     }
 
     /// On a port that nobody has: a demo must not be in the way of a job that runs.
-    async fn open_admin(&self) -> Result<(), Failure> {
+    async fn open_admin(&self, database: &Database) -> Result<(), Failure> {
         let context = &self.place.context;
         if context.config.admin.listen.is_none() {
             return Ok(());
@@ -162,7 +163,8 @@ impl Show {
         let listener = listener.map_err(|err| Failure::new(Exit::Unavailable, err))?;
         let said = format!("admin: http://{}", listener.local_addr()?);
         let (clock, stop) = (&self.clock, &self.stop);
-        admin::spawn(listener, context, clock, stop, &self.telemetry, &self.shape).await?;
+        let watching = database.beside(1)?;
+        admin::spawn(listener, context, watching, clock, stop, &self.telemetry, &self.shape);
         match self.form {
             Form::Screen { .. } => self.board.change(|view| view.admin = Some(said)),
             Form::Lines | Form::Nothing => context.note(&said),

@@ -15,6 +15,7 @@ use scanflow_dataflows::{Connections, Lead, LeadError, Led, Shape, lead};
 
 use crate::admin::{self, ListenError};
 use crate::context::Context;
+use crate::database::{JobConnections, Watched};
 use crate::exit::{Exit, Failure};
 
 pub(crate) mod live;
@@ -72,7 +73,11 @@ impl Run {
 
     /// All that comes before the lease.
     async fn start(&self, context: &Context, stop: &Stop) -> Result<Start, Failure> {
-        let connections = context.connections().await?;
+        let watched = match context.config.admin.listen {
+            Some(_) => Watched::FromOutside,
+            None => Watched::Here,
+        };
+        let JobConnections { job: connections, watching } = context.connections(watched).await?;
         let clock = Clock::system();
         let (telemetry, shape) = (Telemetry::default(), Arc::default());
         if let Some(address) = context.config.admin.listen {
@@ -81,7 +86,7 @@ impl Run {
                 Err(err) => return Err(why_not(err, context, &connections, &clock).await),
             };
             context.note(&format!("admin: http://{}", listener.local_addr()?));
-            admin::spawn(listener, context, &clock, stop, &telemetry, &shape).await?;
+            admin::spawn(listener, context, watching, &clock, stop, &telemetry, &shape);
         }
         Ok(Start { connections, clock, telemetry, shape })
     }

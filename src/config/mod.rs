@@ -16,29 +16,32 @@ use crate::lanes::Lanes;
 use crate::model::PerLane;
 use crate::operators::{LoadLimits, WriteLimits};
 use crate::schedule::{Cadences, Rate};
-use crate::store::postgres::Lease;
+use crate::store::postgres::{Lease, Pooler};
 
 mod admin;
 mod job;
+mod limits;
+mod sink;
 mod sources;
 mod values;
 
 pub use admin::AdminConfig;
 pub use job::{Impossible, JobConfig, LaneConfig};
+pub use limits::LimitsConfig;
+pub use sink::SinkConfig;
 pub use sources::{ConfigError, Flag, Sources};
 pub use values::Secret;
-
-/// One connection a lane, and one for the schedule.
-const CONNECTIONS_MIN: usize = 3;
 
 /// Everything that can be told, by section.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub database: DatabaseConfig,
+    pub limits: LimitsConfig,
     pub cadence: CadenceConfig,
     pub schedule: ScheduleConfig,
     pub lanes: LanesConfig,
+    pub sink: SinkConfig,
     pub checks: Policy,
     pub run: RunConfig,
     pub admin: AdminConfig,
@@ -46,7 +49,7 @@ pub struct Config {
 }
 
 /// Which Postgres. Without a URL: one of our own in the state directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `postgres://user:password@host/name` or `host=.. user=..`. Default: none.
@@ -55,8 +58,8 @@ pub struct DatabaseConfig {
     /// A file that holds nothing but the URL, such as a mounted secret. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_file: Option<PathBuf>,
-    /// At least 3: a run needs one a lane and one for itself. Default: 8.
-    pub connections_max: usize,
+    /// Whether statements may rely on a session of their own. Default: auto.
+    pub pooler: Pooler,
 }
 
 /// Plans by name, each with the longest time between two scans of an asset. Any name may be added.
@@ -101,10 +104,13 @@ pub struct LaneLimits {
     pub load_weight_max: u32,
     /// Outcomes of one flush. Default: 512 and 64.
     pub write_outcomes_max: usize,
-    /// Flushes of a worker at a time. Default: 2 and 1.
+    /// Findings of one flush, which may exceed it by one outcome. Default: 8 MiB.
+    #[serde(with = "values::bytes")]
+    pub write_bytes_max: u64,
+    /// Flushes of a worker at a time. Default: 2.
     pub write_flights_max: usize,
-    /// A flush waits for the end of its epoch, but not longer than this; off: it leaves when the
-    /// writer is idle. Default: 100 ms and off.
+    /// A flush beside another one waits for the end of its epoch, but not longer than this; off: for
+    /// nothing. Default: 100 ms and off.
     #[serde(with = "values::length_or_off")]
     pub group_commit_age_max: Option<Duration>,
 }
@@ -158,12 +164,6 @@ pub enum LogLevel {
     Trace,
 }
 
-impl Default for DatabaseConfig {
-    fn default() -> DatabaseConfig {
-        DatabaseConfig { url: None, url_file: None, connections_max: 8 }
-    }
-}
-
 impl Default for CadenceConfig {
     /// That of [`Cadences`].
     fn default() -> CadenceConfig {
@@ -190,8 +190,8 @@ impl Default for LanesConfig {
                 load_assets_max: 1,
                 load_weight_max: 512,
                 write_outcomes_max: 64,
-                write_flights_max: 1,
                 group_commit_age_max: None,
+                ..LaneLimits::default()
             },
         }
     }
@@ -205,6 +205,7 @@ impl Default for LaneLimits {
             load_assets_max: 256,
             load_weight_max: 2_048,
             write_outcomes_max: 512,
+            write_bytes_max: 8 << 20,
             write_flights_max: 2,
             group_commit_age_max: Some(Duration::from_millis(100)),
         }
@@ -226,12 +227,7 @@ impl Config {
     /// Names the first value that would make no sense at run time.
     pub fn check(&self) -> Result<(), Impossible> {
         let impossible = |key: &str, problem| Err(Impossible::new(key, problem));
-        if self.database.connections_max < CONNECTIONS_MIN {
-            return impossible(
-                "database.connections_max",
-                "must be at least 3: one a lane and one for the schedule",
-            );
-        }
+        self.limits.check()?;
         if self.database.url.as_ref().is_some_and(|url| url.reveal().trim().is_empty()) {
             return impossible("database.url", "is empty: leave it out for a private database");
         }
@@ -304,6 +300,7 @@ impl LaneLimits {
             load: LoadLimits { assets_max: self.load_assets_max, weight_max: self.load_weight_max },
             write: WriteLimits {
                 outcomes_max: self.write_outcomes_max,
+                bytes_max: self.write_bytes_max,
                 flights_max: self.write_flights_max,
                 group_commit_age_max: self.group_commit_age_max,
             },

@@ -264,6 +264,9 @@ fn key_at(table: &DeTable<'_>, offset: usize) -> Option<String> {
 
 const UNKNOWN: &str = "unknown key";
 
+/// Keys that stand elsewhere now.
+const MOVED: [(&str, &str); 1] = [("connections_max", "limits.db_connections_max")];
+
 /// A message of serde for people, without the text that it quotes: it may hold a password.
 fn plain(message: &str) -> String {
     let mut plain = message.replace("unknown field", UNKNOWN);
@@ -272,6 +275,11 @@ fn plain(message: &str) -> String {
     }
     if let (Some(from), Some(to)) = (plain.find("unknown variant `"), plain.rfind("`, expected")) {
         plain.replace_range(from..=to, "unknown value");
+    }
+    for (old, new) in MOVED {
+        if plain.starts_with(&format!("{UNKNOWN} `{old}`")) {
+            plain = format!("{UNKNOWN} `{old}`: it is {new} now");
+        }
     }
     if let Some(from) = plain.find("struct ") {
         plain.replace_range(from.., "a section");

@@ -22,10 +22,10 @@ use super::emit::Output;
 use super::feed::Feed;
 use crate::clock::Clock;
 use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket, UnixTime};
-use crate::schedule::Dispatcher;
-use crate::telemetry::SourceMeter;
+use crate::schedule::{Dispatcher, HeldBack};
+use crate::telemetry::{self, SourceMeter};
 
-/// How often the rate is set anew, and the feed is told how the run goes.
+/// How often the rate is set anew, memory is looked at, and the feed is told how the run goes.
 const PACE: Duration = Duration::from_millis(500);
 /// Setting the rate looks at everything that is due, 0.3 us each, and takes at most one in so many
 /// parts of the time ...
@@ -89,7 +89,7 @@ pub fn schedule<'s>(
         let mut alarm = Alarm::new(activator);
         let mut told_at: Option<UnixTime> = None;
         let mut pace_from: Option<UnixTime> = None;
-        let mut held_back: Vec<(Lane, UnixTime)> = Vec::new();
+        let mut held_back: Vec<(Lane, HeldBack, UnixTime)> = Vec::new();
         move |_frontiers| {
             let Some(source) = source.as_ref() else {
                 for (_, acks) in &mut acks {
@@ -101,8 +101,8 @@ pub fn schedule<'s>(
             let mut dispatcher = source.dispatcher.borrow_mut();
             source.feed.deliver(&mut dispatcher, now);
             let meter = &source.meter;
-            for (lane, since) in held_back.drain(..) {
-                meter.held_back(lane, now.since(since));
+            for (lane, reason, since) in held_back.drain(..) {
+                meter.held_back(lane, reason, now.since(since));
             }
             for (lane, acks) in &mut acks {
                 acks.for_each(|_, tickets| {
@@ -114,6 +114,7 @@ pub fn schedule<'s>(
             let tells = told_at.is_none_or(|at| PACE <= now.since(at));
             if tells {
                 told_at = Some(now);
+                dispatcher.uses_memory(telemetry::resident_bytes());
             }
             if tells && pace_from.is_none_or(|from| from <= now) {
                 let began = clock.now();
@@ -131,9 +132,8 @@ pub fn schedule<'s>(
                     Lane::ALL.into_iter().filter_map(|lane| dispatcher.until_next(lane, now));
                 let next = waits.filter(|wait| !wait.is_zero()).min();
                 alarm.ring_within(next.map_or(epoch, |wait| wait.min(epoch)), now);
-                let out_of_credits = |lane: &Lane| dispatcher.is_held_back(*lane, now);
-                held_back
-                    .extend(Lane::ALL.into_iter().filter(out_of_credits).map(|lane| (lane, now)));
+                let reason = |lane| Some((lane, dispatcher.held_back(lane, now)?, now));
+                held_back.extend(Lane::ALL.into_iter().filter_map(reason));
             }
             let is_over = dispatcher.is_over();
             if is_over || tells {

@@ -31,7 +31,37 @@ pub struct Settings {
     pub buffer: f64,
     /// Sequences count from here, above those of every earlier scheduler.
     pub sequence_start: u64,
+    pub limits: Limits,
 }
+
+/// What nothing exceeds, whatever the rate is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    pub per_second_max: Option<f64>,
+    /// Above so many bytes of the process nothing goes out as long as anything is under way.
+    pub memory_max: Option<u64>,
+}
+
+/// What keeps back a scan that is due and allowed by the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldBack {
+    /// Its lane has no credits.
+    Credits,
+    /// The process has too much memory.
+    Memory,
+}
+
+impl HeldBack {
+    pub const fn name(self) -> &'static str {
+        match self {
+            HeldBack::Credits => "credits",
+            HeldBack::Memory => "memory",
+        }
+    }
+}
+
+/// What a pause earns below [`Limits::per_second_max`]: next to nothing, for it is a promise to others.
+const LIMIT_BURST: Duration = Duration::from_millis(100);
 
 /// The agenda, the rate, the credits of each lane and the tickets that are out. It lives on the
 /// worker of the source.
@@ -42,6 +72,8 @@ pub struct Dispatcher {
     settings: Settings,
     agenda: Agenda,
     bucket: TokenBucket,
+    limit: Option<TokenBucket>,
+    is_over_memory: bool,
     draining: bool,
     issued: u64,
     taken: PerLane<u64>,
@@ -63,8 +95,12 @@ impl Dispatcher {
     /// # Panics
     /// If a rate is not positive: the configuration is checked before.
     pub fn new(settings: Settings, agenda: Agenda, now: UnixTime) -> Dispatcher {
+        let limit = settings.limits.per_second_max;
+        assert!(limit.is_none_or(|limit| 0.0 < limit), "a rate is positive");
         let mut dispatcher = Dispatcher {
             bucket: TokenBucket::new(1.0),
+            limit: limit.map(|per_second| TokenBucket::with_burst(per_second, LIMIT_BURST)),
+            is_over_memory: false,
             draining: false,
             issued: 0,
             taken: PerLane::default(),
@@ -104,11 +140,28 @@ impl Dispatcher {
 
     /// Scans a second that go out at most; None: credits alone hold back.
     pub fn per_second_max(&self) -> Option<f64> {
+        let rates = [self.rate_per_second(), self.settings.limits.per_second_max];
+        rates.into_iter().flatten().reduce(f64::min)
+    }
+
+    fn rate_per_second(&self) -> Option<f64> {
         match self.settings.rate {
             Rate::Max => None,
             Rate::PerSecond(rate) => Some(rate),
             Rate::Auto => Some(self.auto_per_second()),
         }
+    }
+
+    /// Tells what the process holds now; None: that is not known, and limits nothing.
+    pub fn uses_memory(&mut self, bytes: Option<u64>) {
+        let limit = self.settings.limits.memory_max;
+        self.is_over_memory = bytes.zip(limit).is_some_and(|(bytes, limit)| limit < bytes);
+    }
+
+    /// Whether memory lets nothing go out. With nothing under way one scan goes, or there would be
+    /// no end to it.
+    fn waits_for_memory(&self) -> bool {
+        self.is_over_memory && !self.open.is_empty()
     }
 
     /// What the promises need in the long run, or now if more is due at once, with the buffer. What
@@ -124,7 +177,7 @@ impl Dispatcher {
     pub fn pace(&mut self, now: UnixTime) {
         self.backlog = self.agenda.backlog(now);
         self.plans = self.agenda.plans(now);
-        if let Some(per_second) = self.per_second_max() {
+        if let Some(per_second) = self.rate_per_second() {
             assert!(per_second > 0.0, "a rate is positive");
             self.bucket.set_rate(per_second, now);
         }
@@ -146,19 +199,23 @@ impl Dispatcher {
         taken == 0 || taken + u64::from(cost.weight) <= credits
     }
 
-    /// Whether a scan of the lane could go out now, if the lane had credits.
-    pub fn is_held_back(&self, lane: Lane, now: UnixTime) -> bool {
-        let Some((_, _, cost)) = self.agenda.first(lane) else { return false };
+    /// What keeps back a scan of the lane that could go out now.
+    pub fn held_back(&self, lane: Lane, now: UnixTime) -> Option<HeldBack> {
+        let (_, _, cost) = self.agenda.first(lane)?;
         let may_go = self.until_next(lane, now).is_some_and(|wait| wait.is_zero());
-        may_go && !self.draining && !self.has_credits(lane, cost)
+        match may_go && !self.draining {
+            true if self.waits_for_memory() => Some(HeldBack::Memory),
+            true if !self.has_credits(lane, cost) => Some(HeldBack::Credits),
+            _ => None,
+        }
     }
 
     fn next_of(&mut self, lane: Lane, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
         let (asset, due, cost) = self.agenda.first(lane)?;
-        if self.draining || now < due || !self.has_credits(lane, cost) {
+        if self.draining || now < due || self.waits_for_memory() || !self.has_credits(lane, cost) {
             return None;
         }
-        if self.is_paced(asset) && !self.bucket.take(now) {
+        if !self.take_tokens(asset, now) {
             return None;
         }
         self.agenda.take(asset);
@@ -185,6 +242,19 @@ impl Dispatcher {
             lane,
         };
         Some((ticket, event))
+    }
+
+    /// Takes what the rate and the limit ask for, or nothing.
+    fn take_tokens(&mut self, asset: AssetId, now: UnixTime) -> bool {
+        let paced = self.is_paced(asset);
+        if paced && !self.bucket.take(now) {
+            return false;
+        }
+        let may_go = self.limit.as_mut().is_none_or(|limit| limit.take(now));
+        if paced && !may_go {
+            self.bucket.put_back();
+        }
+        may_go
     }
 
     /// Whether a scan of the asset needs a token of the rate.
@@ -235,8 +305,10 @@ impl Dispatcher {
     pub fn until_next(&self, lane: Lane, now: UnixTime) -> Option<Duration> {
         let (asset, due, _) = self.agenda.first(lane)?;
         let wait = due.since(now);
+        let limit = self.limit.as_ref().map_or(Duration::ZERO, |limit| limit.until_next(now));
         let paced = self.is_paced(asset);
-        Some(if paced { wait.max(self.bucket.until_next(now)) } else { wait })
+        let rate = if paced { self.bucket.until_next(now) } else { Duration::ZERO };
+        Some(wait.max(rate).max(limit))
     }
 
     /// Scans that were emitted and have not come back.

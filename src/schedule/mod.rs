@@ -10,7 +10,7 @@ mod rate;
 
 pub use agenda::{Agenda, AssetChange, Backlog, Listed};
 pub use cadence::Cadences;
-pub use dispatcher::{Dispatcher, Ending, Settings};
+pub use dispatcher::{Dispatcher, Ending, HeldBack, Limits, Settings};
 pub use plans::PlanProgress;
 pub use progress::{Progress, Stats};
 pub use rate::{Rate, TokenBucket};

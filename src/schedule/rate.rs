@@ -15,20 +15,26 @@ pub enum Rate {
     PerSecond(f64),
 }
 
-/// Tokens that accrue with time, up to those of [`TokenBucket::BURST`].
+/// Tokens that accrue with time, up to what a pause may earn.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     per_second: f64,
+    burst: Duration,
     tokens: f64,
     filled_at: Option<UnixTime>,
 }
 
 impl TokenBucket {
-    /// What a pause may earn at most.
+    /// What a pause may earn at most, if nothing else is said.
     pub const BURST: Duration = Duration::from_secs(2);
 
     pub fn new(per_second: f64) -> TokenBucket {
-        TokenBucket { per_second, tokens: 0.0, filled_at: None }
+        TokenBucket::with_burst(per_second, Self::BURST)
+    }
+
+    /// A pause earns what `burst` does at most.
+    pub fn with_burst(per_second: f64, burst: Duration) -> TokenBucket {
+        TokenBucket { per_second, burst, tokens: 0.0, filled_at: None }
     }
 
     /// Changes the rate; tokens that were earned stay.
@@ -47,6 +53,11 @@ impl TokenBucket {
         has_one
     }
 
+    /// Gives back a token that was not needed.
+    pub fn put_back(&mut self) {
+        self.tokens += 1.0;
+    }
+
     /// How long until there is a token.
     pub fn until_next(&self, now: UnixTime) -> Duration {
         let earned = self.filled_at.map_or(0.0, |at| now.since(at).as_secs_f64() * self.per_second);
@@ -59,7 +70,7 @@ impl TokenBucket {
             Some(at) => now.since(at).as_secs_f64() * self.per_second,
             None => 1.0,
         };
-        let tokens_max = (Self::BURST.as_secs_f64() * self.per_second).max(1.0);
+        let tokens_max = (self.burst.as_secs_f64() * self.per_second).max(1.0);
         self.tokens = (self.tokens + earned).min(tokens_max);
         self.filled_at = Some(now);
     }

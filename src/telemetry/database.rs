@@ -1,11 +1,75 @@
-//! What was last seen of the database.
+//! What was last seen of the database, and how long its connections were waited for.
 
 use std::time::Duration;
 
-use prometheus::{GaugeVec, Registry};
+use prometheus::{GaugeVec, Histogram, HistogramVec, Registry};
 
-use super::gauges;
-use crate::model::Severity;
+use super::{gauges, histograms};
+use crate::clock::Clock;
+use crate::model::{Severity, UnixTime};
+
+/// The connections of one part of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabasePool {
+    Fast,
+    Slow,
+    Control,
+}
+
+impl DatabasePool {
+    pub(super) const ALL: [DatabasePool; 3] =
+        [DatabasePool::Fast, DatabasePool::Slow, DatabasePool::Control];
+
+    fn name(self) -> &'static str {
+        match self {
+            DatabasePool::Fast => "fast",
+            DatabasePool::Slow => "slow",
+            DatabasePool::Control => "control",
+        }
+    }
+}
+
+/// Measures what waits for a connection of one pool.
+#[derive(Clone, Debug)]
+pub struct PoolMeter {
+    waits: Histogram,
+    clock: Clock,
+}
+
+/// Counts as waiting until it is dropped.
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    meter: &'a PoolMeter,
+    since: UnixTime,
+}
+
+impl PoolMeter {
+    pub fn wait(&self) -> Waiting<'_> {
+        Waiting { meter: self, since: self.clock.now() }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waited = self.meter.clock.now().since(self.since);
+        self.meter.waits.observe(waited.as_secs_f64());
+    }
+}
+
+pub(super) fn register_waits(registry: &Registry) -> HistogramVec {
+    let waits = histograms(
+        registry,
+        "scanflow_db_pool_wait_seconds",
+        "Waiting for a connection of a pool, until one is free or made, or given up.",
+        &["pool"],
+    );
+    DatabasePool::ALL.iter().for_each(|pool| drop(waits.with_label_values(&[pool.name()])));
+    waits
+}
+
+pub(super) fn waits_of(waits: &HistogramVec, pool: DatabasePool, clock: Clock) -> PoolMeter {
+    PoolMeter { waits: waits.with_label_values(&[pool.name()]), clock }
+}
 
 pub(super) struct DatabaseGauges {
     up: GaugeVec,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use self::database::DatabaseGauges;
@@ -22,7 +22,9 @@ use crate::clock::Clock;
 use crate::model::{Lane, PerLane, Severity, UnixTime};
 use crate::schedule::Progress;
 
+pub use database::{DatabasePool, PoolMeter, Waiting};
 pub use lane::{End, LaneMeter, Retrying, Stage, Tries};
+pub use process::resident_bytes;
 pub use pulse::{Pulse, WorkerPulse};
 pub use sink::{Action, FlushPath, SinkMeter};
 pub use source::SourceMeter;
@@ -55,6 +57,7 @@ struct Inner {
     lanes: LaneFamilies,
     source: SourceFamilies,
     sink: SinkMeter,
+    pool_waits: HistogramVec,
     pulse: Pulse,
     gauges: Mutex<Gauges>,
 }
@@ -86,6 +89,7 @@ impl Default for Telemetry {
             lanes: LaneFamilies::register(&registry),
             source: SourceFamilies::register(&registry),
             sink: SinkMeter::register(&registry),
+            pool_waits: database::register_waits(&registry),
             pulse: Pulse::default(),
             gauges: Mutex::new(gauges),
             registry,
@@ -109,6 +113,11 @@ impl Telemetry {
     /// For the sinks of both lanes.
     pub fn sink(&self) -> SinkMeter {
         self.0.sink.clone()
+    }
+
+    /// For the connections of one part of the job.
+    pub fn pool(&self, pool: DatabasePool, clock: Clock) -> PoolMeter {
+        database::waits_of(&self.0.pool_waits, pool, clock)
     }
 
     /// Whether the workers live.
@@ -176,6 +185,12 @@ impl Telemetry {
 fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
     let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
     registered(registry, HistogramVec::new(options, labels))
+}
+
+/// Of numbers of things, without labels.
+fn sizes(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    registered(registry, Histogram::with_opts(options))
 }
 
 fn seconds(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> CounterVec {

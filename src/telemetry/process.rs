@@ -57,6 +57,12 @@ impl ProcessGauges {
     }
 }
 
+/// Memory that is in use; None without `/proc`.
+pub fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    number_after(&status, "VmRSS:").map(|kib| (kib * 1_024.0) as u64)
+}
+
 fn put(gauge: &GaugeVec, value: Option<f64>) {
     if let Some(value) = value {
         gauge.with_label_values::<&str>(&[]).set(value);

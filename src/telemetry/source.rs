@@ -8,6 +8,7 @@ use prometheus::{Counter, CounterVec, Histogram, HistogramVec, Registry};
 
 use super::{histograms, seconds};
 use crate::model::{Lane, PerLane, Ticket, UnixTime};
+use crate::schedule::HeldBack;
 
 /// The rate is taken over the last so much.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -18,7 +19,7 @@ pub struct SourceMeter {
     scans: PerLane<Histogram>,
     returned: PerLane<Histogram>,
     ages: PerLane<Histogram>,
-    held_back: PerLane<Counter>,
+    held_back: PerLane<[Counter; 2]>,
     emitted: Emitted,
 }
 
@@ -30,9 +31,9 @@ impl SourceMeter {
         self.scans[lane].observe(took.as_secs_f64());
     }
 
-    /// Scans of the lane were due and had no credits.
-    pub fn held_back(&self, lane: Lane, length: Duration) {
-        self.held_back[lane].inc_by(length.as_secs_f64());
+    /// Scans of the lane were due and did not go out.
+    pub fn held_back(&self, lane: Lane, reason: HeldBack, length: Duration) {
+        self.held_back[lane][reason as usize].inc_by(length.as_secs_f64());
     }
 
     /// How many scans went out since the start.
@@ -90,8 +91,8 @@ impl SourceFamilies {
             held_back: seconds(
                 registry,
                 "scanflow_backpressure_seconds_total",
-                "Time in which a scan was due and allowed by the rate, and its lane had no credits.",
-                &["lane", "stage"],
+                "Time in which a scan was due and allowed by the rate, and was held back.",
+                &["lane", "stage", "reason"],
             ),
             emitted: Emitted::default(),
         }
@@ -99,7 +100,11 @@ impl SourceFamilies {
 
     /// `returned` and `ages` are those of the last stage.
     pub(super) fn of(&self, returned: PerLane<Histogram>, ages: PerLane<Histogram>) -> SourceMeter {
-        let held_back = |lane: Lane| self.held_back.with_label_values(&[lane.name(), "schedule"]);
+        let held_back = |lane: Lane| {
+            [HeldBack::Credits, HeldBack::Memory].map(|reason| {
+                self.held_back.with_label_values(&[lane.name(), "schedule", reason.name()])
+            })
+        };
         SourceMeter {
             scans: PerLane::from_fn(|lane| self.scans.with_label_values(&[lane.name()])),
             returned,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scanflow::checks::{self, Checks};
 use scanflow::lanes::Lanes;
 use scanflow::model::{AssetId, Finding, PerLane, Snapshot, UnixTime, ZoneSnapshot};
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Listed, Rate, Settings};
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Listed, Rate, Settings};
 use scanflow::sinks::InsightKey;
 use scanflow::store::load_with_references;
 use scanflow::store::memory::Memory;
@@ -71,6 +71,7 @@ pub(crate) fn dispatcher(
         rate: Rate::Max,
         buffer: 1.2,
         sequence_start,
+        limits: Limits::default(),
     };
     Dispatcher::new(settings, agenda, START)
 }

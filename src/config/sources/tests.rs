@@ -115,8 +115,25 @@ fn errors_name_file_line_and_key() {
         ),
         ("[run]\nepoch = \"0s\"", "conf/scanflow.toml:2: run.epoch: must be longer than zero"),
         (
-            "[database]\nconnections_max = 2",
-            "conf/scanflow.toml:2: database.connections_max: must be at least 3",
+            "[database]\nconnections_max = 8",
+            "conf/scanflow.toml:2: database.connections_max: unknown key `connections_max`: it is \
+             limits.db_connections_max now",
+        ),
+        (
+            "[database]\npooler = \"session\"",
+            "conf/scanflow.toml:2: database.pooler: unknown value, expected one of",
+        ),
+        (
+            "[limits]\ndb_connections_max = 4",
+            "conf/scanflow.toml:2: limits.db_connections_max: must be at least 5",
+        ),
+        (
+            "[limits]\nscans_per_second_max = 0",
+            "conf/scanflow.toml:2: limits.scans_per_second_max: must be more than 0",
+        ),
+        (
+            "[limits]\nmemory_max = \"512MB\"",
+            "conf/scanflow.toml:2: limits.memory_max: is a size such as",
         ),
         ("[run]\nworkers 2", "conf/scanflow.toml:2: "),
         (
@@ -202,7 +219,7 @@ fn no_error_and_no_debug_print_shows_a_password() {
         format!("database = {quoted}"),
         format!("[database]\nurl = {URL}"),
         format!("[database]\nurl = \"{URL}"),
-        format!("[database]\nconnections_max = {quoted}"),
+        format!("[limits]\ndb_connections_max = {quoted}"),
         format!("[database]\nurl_file = {quoted}"),
         format!("[database]\nurl = [{quoted}]"),
         format!("[schedule]\nrate = {quoted}"),

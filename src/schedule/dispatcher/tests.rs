@@ -31,6 +31,7 @@ fn with(rate: Rate, ending: Ending, agenda: Agenda) -> Dispatcher {
         rate,
         buffer: 1.2,
         sequence_start: 7 << 40,
+        limits: Limits::default(),
     };
     Dispatcher::new(settings, agenda, NOON)
 }

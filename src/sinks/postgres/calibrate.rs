@@ -7,17 +7,17 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use deadpool_postgres::Object;
+use futures_util::future::join;
 use serde_json::json;
-use tokio_postgres::types::ToSql;
 
+use super::COPY_FINDINGS_MIN;
 use super::copying::{self, Copying, Head, Pipeline};
 use crate::clock::Clock;
 use crate::model::{
     AssetId, CheckId, ConfigVersion, Fence, Finding, Scan, ScanSequence, Severity, UnixTime,
 };
 use crate::sinks::Spool;
-use crate::store::postgres::{Database, DatabaseError};
+use crate::store::postgres::{Database, DatabaseError, Parameter, Session};
 use crate::telemetry::FlushPath;
 
 /// Whatever is measured, the threshold lies between these.
@@ -26,8 +26,8 @@ const FINDINGS_MAX: usize = 20_000;
 
 /// Sizes that are measured, each so many times; the fastest counts.
 const FEW: usize = 100;
-const MANY: usize = 2_000;
-const TRIES: usize = 3;
+const MANY: usize = 3_000;
+const TRIES: usize = 5;
 
 /// The server's data may have moved, and the host.
 const SERVER: &str = "select (select system_identifier from pg_control_system())::text || ' '
@@ -78,46 +78,50 @@ pub struct Calibration {
 
 /// What was measured of this server from this host; None: nothing yet.
 pub async fn calibration(database: &Database) -> Result<Option<Calibration>, DatabaseError> {
-    let client = database.client().await?;
-    let (server, host) = place(&client).await?;
-    known(&client, &server, &host).await
+    let session = database.client().await?;
+    let (server, host) = place(&session).await?;
+    known(&session, &server, &host).await
 }
 
-/// As [`calibration`], measured if nothing is known, which takes less than a second.
+/// As [`calibration`], measured if nothing is known, which takes about a second. Beside much else a
+/// measurement may say nothing: then a common value counts, and the next one measures again.
 pub async fn calibrate(database: &Database, clock: &Clock) -> Result<Calibration, DatabaseError> {
-    let client = database.client().await?;
-    let (server, host) = place(&client).await?;
-    if let Some(known) = known(&client, &server, &host).await? {
+    let mut session = database.client().await?;
+    let (server, host) = place(&session).await?;
+    if let Some(known) = known(&session, &server, &host).await? {
         return Ok(known);
     }
     let measured_at = clock.now();
-    let copy_findings_min = measure(&client, clock).await?;
+    let Some(copy_findings_min) = measure(&mut session, clock).await? else {
+        tracing::info!("could not measure from how many findings on a flush is copied");
+        return Ok(Calibration { copy_findings_min: COPY_FINDINGS_MIN, measured_at });
+    };
     let findings = i32::try_from(copy_findings_min).unwrap_or(i32::MAX);
     let at = SystemTime::from(measured_at);
-    client.execute(REMEMBER, &[&server, &host, &findings, &at]).await?;
+    session.execute(REMEMBER, &[&server, &host, &findings, &at]).await?;
     tracing::info!(copy_findings_min, "measured from how many findings on a flush is copied");
     Ok(Calibration { copy_findings_min, measured_at })
 }
 
-async fn place(client: &Object) -> Result<(String, String), DatabaseError> {
-    let server = client.query_one(SERVER, &[]).await?.get(0);
+async fn place(session: &Session) -> Result<(String, String), DatabaseError> {
+    let server = session.query_one(SERVER, &[]).await?.get(0);
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     Ok((server, host.trim().to_owned()))
 }
 
 async fn known(
-    client: &Object,
+    session: &Session,
     server: &str,
     host: &str,
 ) -> Result<Option<Calibration>, DatabaseError> {
-    let row = client.query_opt(KNOWN, &[&server, &host]).await?;
+    let row = session.query_opt(KNOWN, &[&server, &host]).await?;
     Ok(row.map(|row| Calibration {
         copy_findings_min: usize::try_from(row.get::<_, i32>(0)).unwrap_or(FINDINGS_MIN),
         measured_at: UnixTime::from(row.get::<_, SystemTime>(1)),
     }))
 }
 
-async fn measure(client: &Object, clock: &Clock) -> Result<usize, DatabaseError> {
+async fn measure(session: &mut Session, clock: &Clock) -> Result<Option<usize>, DatabaseError> {
     let mut fastest = HashMap::<(FlushPath, usize), Duration>::new();
     // The first one prepares, and is not counted.
     for attempt in 0..=TRIES {
@@ -126,8 +130,8 @@ async fn measure(client: &Object, clock: &Clock) -> Result<usize, DatabaseError>
                 let findings = findings(size);
                 let started = clock.now();
                 match path {
-                    FlushPath::Unnest => unnest(client, &findings, started).await?,
-                    FlushPath::Copy => copy(client, &findings, started).await?,
+                    FlushPath::Unnest => unnest(session, &findings, started).await?,
+                    FlushPath::Copy => copy(session, &findings, started).await?,
                 }
                 let took = clock.now().since(started);
                 if attempt != 0 {
@@ -155,14 +159,11 @@ impl Line {
     }
 }
 
-/// From where on copying is faster.
-fn crossing(unnest: &Line, copy: &Line) -> usize {
+/// From where on copying is faster; None: each finding costs more, which is noise.
+fn crossing(unnest: &Line, copy: &Line) -> Option<usize> {
     let saved = unnest.each - copy.each;
-    if saved <= 0.0 {
-        return FINDINGS_MAX;
-    }
-    let findings = (copy.fixed - unnest.fixed) / saved;
-    (findings.max(0.0) as usize).clamp(FINDINGS_MIN, FINDINGS_MAX)
+    let findings = (copy.fixed - unnest.fixed).max(0.0) / saved;
+    (0.0 < saved).then(|| (findings as usize).clamp(FINDINGS_MIN, FINDINGS_MAX))
 }
 
 fn findings(size: usize) -> Vec<Finding> {
@@ -173,30 +174,26 @@ fn findings(size: usize) -> Vec<Finding> {
     (0..size).map(finding).collect()
 }
 
-async fn unnest(client: &Object, findings: &[Finding], now: UnixTime) -> Result<(), DatabaseError> {
-    let statement = client.prepare_cached(UNNEST).await?;
+async fn unnest(
+    session: &mut Session,
+    findings: &[Finding],
+    now: UnixTime,
+) -> Result<(), DatabaseError> {
     let at = SystemTime::from(now);
     let checks = vec![0i16; findings.len()];
     let subjects: Vec<&str> = findings.iter().map(|finding| finding.subject.as_str()).collect();
     let severities: Vec<i16> = findings.iter().map(|finding| finding.severity as i16).collect();
     let evidence: Vec<&str> = findings.iter().map(|finding| finding.evidence.as_str()).collect();
-    let arguments: [&(dyn ToSql + Sync); 5] = [&at, &checks, &subjects, &severities, &evidence];
-    let (begun, written, ended) = tokio::join!(
-        client.batch_execute("begin"),
-        client.query_one(&statement, &arguments),
-        client.batch_execute("rollback"),
-    );
-    (begun?, written?, ended?);
+    let arguments: [&dyn Parameter; 5] = [&at, &checks, &subjects, &severities, &evidence];
+    drop(session.transaction_with(UNNEST, &arguments).await?);
     Ok(())
 }
 
-async fn copy(client: &Object, findings: &[Finding], now: UnixTime) -> Result<(), DatabaseError> {
-    let (fence, stored, insights, events) = (
-        client.prepare_cached(FENCE).await?,
-        client.prepare_cached(STORED).await?,
-        client.prepare_cached(COPY_INSIGHTS).await?,
-        client.prepare_cached(COPY_EVENTS).await?,
-    );
+async fn copy(
+    session: &mut Session,
+    findings: &[Finding],
+    now: UnixTime,
+) -> Result<(), DatabaseError> {
     let check = CheckId::new("scratch");
     let mut spool = Spool::new();
     findings.iter().try_for_each(|finding| spool.push(&check, finding))?;
@@ -208,11 +205,11 @@ async fn copy(client: &Object, findings: &[Finding], now: UnixTime) -> Result<()
         duration: Duration::ZERO,
         records: 0,
     };
-    let (begun, fenced) =
-        tokio::join!(client.batch_execute("begin"), client.query_one(&fence, &[]));
-    (begun?, fenced?);
-    let (read, copying) = tokio::join!(client.query(&stored, &[]), client.copy_in(&insights));
-    (read?, ());
+    let (transaction, _) = session.transaction_with(FENCE, &[]).await?;
+    transaction.prepare(STORED, &[]).await?;
+    let (read, copying) =
+        join(transaction.query(STORED, &[]), transaction.copy_in(COPY_INSIGHTS)).await;
+    drop(read?);
     let mut copying = Copying::new(copying?);
     let (mut smalls, mut rows) = (Vec::new(), spool.rows());
     copying::smalls(None, 0, &mut smalls);
@@ -220,8 +217,8 @@ async fn copy(client: &Object, findings: &[Finding], now: UnixTime) -> Result<()
     while let Some(row) = rows.read()? {
         copying.row([head.bytes(), &smalls, row.fields]).await?;
     }
-    let (copied, copying) = tokio::join!(copying.finish(), client.copy_in(&events));
-    (copied?, ());
+    let (copied, copying) = join(copying.finish(), transaction.copy_in(COPY_EVENTS)).await;
+    copied?;
     let mut copying = Copying::new(copying?);
     let mut rows = spool.rows();
     copying::smalls(Some(1), 0, &mut smalls);
@@ -231,8 +228,7 @@ async fn copy(client: &Object, findings: &[Finding], now: UnixTime) -> Result<()
     }
     let mut rest = Pipeline::default();
     rest.send(async move { copying.finish().await.map(drop) }).await?;
-    rest.send(async { client.query_one(&fence, &[]).await.map(drop) }).await?;
-    rest.send(client.batch_execute("rollback")).await?;
+    rest.send(async { transaction.query_one(FENCE, &[]).await.map(drop) }).await?;
     Ok(rest.finish().await?)
 }
 
@@ -247,13 +243,13 @@ mod tests {
     #[test]
     fn far_away_copying_pays_later_and_never_outside_of_the_bounds() {
         let near = crossing(&line(1.0, 20.0), &line(4.0, 15.0));
-        assert!((595..=605).contains(&near), "3 ms at 5 us each are 600 findings: {near}");
+        assert!(near.is_some_and(|n| (595..=605).contains(&n)), "3 ms at 5 us each: {near:?}");
         // Three more round trips of 10 ms.
         let far = crossing(&line(11.0, 20.0), &line(44.0, 15.0));
-        assert!((6_590..=6_610).contains(&far), "{far}");
-        assert_eq!(crossing(&line(1.0, 20.0), &line(1.0, 10.0)), FINDINGS_MIN);
-        assert_eq!(crossing(&line(1.0, 20.0), &line(900.0, 15.0)), FINDINGS_MAX);
-        assert_eq!(crossing(&line(1.0, 10.0), &line(4.0, 15.0)), FINDINGS_MAX);
+        assert!(far.is_some_and(|n| (6_590..=6_610).contains(&n)), "{far:?}");
+        assert_eq!(crossing(&line(1.0, 20.0), &line(1.0, 10.0)), Some(FINDINGS_MIN));
+        assert_eq!(crossing(&line(1.0, 20.0), &line(900.0, 15.0)), Some(FINDINGS_MAX));
+        assert_eq!(crossing(&line(1.0, 10.0), &line(4.0, 15.0)), None);
     }
 
     #[test]

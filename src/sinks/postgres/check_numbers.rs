@@ -3,10 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio_postgres::Client;
-
 use crate::model::CheckId;
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Session};
 use crate::telemetry::SinkMeter;
 
 /// Numbers as they were met. A check that Postgres does not know gets one.
@@ -25,7 +23,7 @@ impl CheckNumbers {
     /// The numbers of these checks, and of others.
     pub(super) async fn of(
         &self,
-        client: &Client,
+        session: &Session,
         checks: BTreeSet<&CheckId>,
         meter: &SinkMeter,
     ) -> Result<Arc<HashMap<CheckId, i16>>, DatabaseError> {
@@ -36,9 +34,9 @@ impl CheckNumbers {
             return Ok(known);
         }
         meter.round_trips(2);
-        client.execute(REGISTER, &[&names]).await?;
+        session.execute(REGISTER, &[&names]).await?;
         let mut known = HashMap::clone(&known);
-        for row in client.query(NUMBERS, &[&names]).await? {
+        for row in session.query(NUMBERS, &[&names]).await? {
             known.insert(CheckId::from_name(row.get::<_, String>(0)), row.get(1));
         }
         let known = Arc::new(known);

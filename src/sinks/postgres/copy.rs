@@ -14,9 +14,8 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use deadpool_postgres::Object;
-use tokio_postgres::Statement;
-use tokio_postgres::types::ToSql;
+use futures_util::future::join;
+use tokio_postgres::types::Type;
 
 use super::BatchFlushed;
 use super::copying::{Copying, Head, Pipeline, smalls};
@@ -24,7 +23,7 @@ use super::part::Part;
 use super::scans::Scans;
 use super::stored::{Change, Place, STORED, Stored};
 use crate::model::{CheckId, Resolution, UnixTime};
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Parameter, Session, Transaction};
 
 const FENCE: &str = "select fence_outcomes($1, $2, $3, $4)";
 const COPY_INSIGHTS: &str = "copy insights (asset_id, first_seen, changed_at, check_id, subject, \
@@ -39,57 +38,58 @@ const COMPLETE: &str = "select complete_scans($1, $2, $3, $4, $5, $6, $7, $8)";
 const SLICE_ROWS_MAX: usize = 4_096;
 const SLICE_BYTES_MAX: usize = 1 << 20;
 
-struct Statements {
-    fence: Statement,
-    stored: Statement,
-    insights: Statement,
-    events: Statement,
-    change: Statement,
-    resolve: Statement,
-    complete: Statement,
-}
-
-impl Statements {
-    async fn prepare(client: &Object) -> Result<Statements, DatabaseError> {
-        let (fence, stored, insights, events, change, resolve, complete) = tokio::try_join!(
-            client.prepare_cached(FENCE),
-            client.prepare_cached(STORED),
-            client.prepare_cached(COPY_INSIGHTS),
-            client.prepare_cached(COPY_EVENTS),
-            client.prepare_cached(CHANGE),
-            client.prepare_cached(RESOLVE),
-            client.prepare_cached(COMPLETE),
-        )?;
-        Ok(Statements { fence, stored, insights, events, change, resolve, complete })
-    }
-}
+/// Statements behind which others are sent: none of them may have to be prepared by then. A question
+/// behind a COPY that waits for rows would never be answered.
+const SENT: [(&str, &[Type]); 4] = [
+    (STORED, &[Type::INT8_ARRAY]),
+    (CHANGE, &[Type::TIMESTAMPTZ, Type::TID_ARRAY, Type::INT2_ARRAY, Type::TEXT_ARRAY]),
+    (
+        RESOLVE,
+        &[
+            Type::TIMESTAMPTZ,
+            Type::TID_ARRAY,
+            Type::BOOL_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+        ],
+    ),
+    (
+        COMPLETE,
+        &[
+            Type::TIMESTAMPTZ,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT8_ARRAY,
+            Type::TIMESTAMPTZ_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT4_ARRAY,
+            Type::UUID_ARRAY,
+        ],
+    ),
+];
 
 /// Applies outcomes in the order of their assets; `numbers` knows every check in them.
 pub(super) async fn flush(
-    client: Object,
+    session: &mut Session,
     parts: &[Part<'_>],
     numbers: &HashMap<CheckId, i16>,
     now: UnixTime,
 ) -> Result<BatchFlushed, DatabaseError> {
-    let connection = Connection(Some(client));
-    let client = connection.client();
-    let statements = Statements::prepare(client).await?;
-
+    for (sql, types) in SENT {
+        session.prepare(sql, types).await?;
+    }
     let asked: Scans = parts.iter().map(|part| (part.scan, part.digest)).collect();
-    let fences: [&(dyn ToSql + Sync); 4] =
+    let fences: [&dyn Parameter; 4] =
         [&asked.assets, &asked.config_versions, &asked.sequences, &asked.digests];
-    let (begun, fenced) = tokio::join!(
-        client.batch_execute("begin isolation level read committed"),
-        client.query_one(&statements.fence, &fences),
-    );
-    begun?;
-    let results: Vec<i16> = fenced?.try_get(0)?;
+    let (transaction, fenced) = session.transaction_with(FENCE, &fences).await?;
+    let results: Vec<i16> = fenced.try_get(0)?;
     let compared = parts.iter().zip(&results).filter(|(_, result)| **result == 0);
     let compared: Vec<Part<'_>> = compared.map(|(part, _)| *part).collect();
     let newer = || parts.iter().zip(&results).filter(|(_, result)| **result <= 1);
 
     let at = SystemTime::from(now);
-    let flight = Flight { client, statements: &statements, parts: &compared, numbers, now, at };
+    let flight = Flight { transaction: &transaction, parts: &compared, numbers, now, at };
     let mut difference = Difference::default();
     let mut rest = Pipeline::default();
     if !compared.is_empty() {
@@ -106,11 +106,11 @@ pub(super) async fn flush(
     if !completed.assets.is_empty() {
         rest.send(flight.complete(completed)).await?;
     }
-    rest.send(client.batch_execute("commit")).await?;
+    rest.send(transaction.batch_execute("commit")).await?;
     rest.finish().await?;
+    transaction.is_committed();
 
     let resolved = difference.stored.missing().count() as u64;
-    connection.keep();
     Ok(BatchFlushed {
         results,
         rows: [difference.opened, difference.changed, resolved, difference.reopened],
@@ -128,8 +128,7 @@ struct Difference {
 }
 
 struct Flight<'f> {
-    client: &'f Object,
-    statements: &'f Statements,
+    transaction: &'f Transaction<'f>,
     /// Those that are compared.
     parts: &'f [Part<'f>],
     numbers: &'f HashMap<CheckId, i16>,
@@ -140,11 +139,11 @@ struct Flight<'f> {
 impl<'f> Flight<'f> {
     /// Reads what is stored and copies what is new, and begins to copy the history.
     async fn copy_insights(&self, difference: &mut Difference) -> Result<Copying, DatabaseError> {
-        let Flight { client, statements, .. } = self;
-        let (stored, copying) = tokio::join!(
-            Stored::read(client, &statements.stored, self.parts, self.numbers),
-            client.copy_in(&statements.insights),
-        );
+        let (stored, copying) = join(
+            Stored::read(self.transaction, self.parts, self.numbers),
+            self.transaction.copy_in(COPY_INSIGHTS),
+        )
+        .await;
         let (mut stored, mut copying) = (stored?, Copying::new(copying?));
         let mut check = Vec::new();
         for part in self.parts {
@@ -164,7 +163,7 @@ impl<'f> Flight<'f> {
             }
         }
         difference.stored = stored;
-        let (copied, history) = tokio::join!(copying.finish(), client.copy_in(&statements.events));
+        let (copied, history) = join(copying.finish(), self.transaction.copy_in(COPY_EVENTS)).await;
         let copied = copied?;
         if copied != difference.opened {
             return Err(DatabaseError::Rows { sent: difference.opened, taken: copied });
@@ -231,10 +230,10 @@ impl<'f> Flight<'f> {
     }
 
     fn change_slice(&self, slice: Slice) -> impl Future<Output = Answer> + Send + 'f {
-        let (client, statement, at) = (self.client, &self.statements.change, self.at);
+        let (transaction, at) = (self.transaction, self.at);
         async move {
             let Slice { places, severities, evidence, .. } = slice;
-            client.execute(statement, &[&at, &places, &severities, &evidence]).await.map(drop)
+            transaction.execute(CHANGE, &[&at, &places, &severities, &evidence]).await.map(drop)
         }
     }
 
@@ -246,13 +245,13 @@ impl<'f> Flight<'f> {
             let (places, disabled): (Vec<Place>, Vec<bool>) = slice
                 .map(|(place, resolution)| (place, resolution == Resolution::CheckDisabled))
                 .unzip();
-            let (client, statement, at) = (self.client, &self.statements.resolve, self.at);
+            let (transaction, at) = (self.transaction, self.at);
             let scans: Scans = self.parts.iter().map(|part| (part.scan, part.digest)).collect();
             let resolve = async move {
                 let Scans { assets, config_versions, sequences, .. } = &scans;
-                let arguments: [&(dyn ToSql + Sync); 6] =
+                let arguments: [&dyn Parameter; 6] =
                     [&at, &places, &disabled, assets, config_versions, sequences];
-                client.execute(statement, &arguments).await.map(drop)
+                transaction.execute(RESOLVE, &arguments).await.map(drop)
             };
             rest.send(resolve).await?;
         }
@@ -260,9 +259,9 @@ impl<'f> Flight<'f> {
     }
 
     fn complete(&self, scans: Scans) -> impl Future<Output = Answer> + Send + 'f {
-        let (client, statement, at) = (self.client, &self.statements.complete, self.at);
+        let (transaction, at) = (self.transaction, self.at);
         async move {
-            let arguments: [&(dyn ToSql + Sync); 8] = [
+            let arguments: [&dyn Parameter; 8] = [
                 &at,
                 &scans.assets,
                 &scans.config_versions,
@@ -272,7 +271,7 @@ impl<'f> Flight<'f> {
                 &scans.records,
                 &scans.digests,
             ];
-            client.execute(statement, &arguments).await.map(drop)
+            transaction.execute(COMPLETE, &arguments).await.map(drop)
         }
     }
 
@@ -290,25 +289,4 @@ struct Slice {
     severities: Vec<i16>,
     evidence: Vec<String>,
     bytes: usize,
-}
-
-/// Closed unless it was kept: in the pool a transaction that was broken off would be somebody else's.
-struct Connection(Option<Object>);
-
-impl Connection {
-    fn client(&self) -> &Object {
-        self.0.as_ref().expect("it is kept at the end")
-    }
-
-    fn keep(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if let Some(client) = self.0.take() {
-            drop(Object::take(client));
-        }
-    }
 }

@@ -2,18 +2,17 @@
 
 use std::time::SystemTime;
 
-use deadpool_postgres::Client;
 use serde_json::json;
 
 use crate::model::{Outcome, UnixTime};
 use crate::sinks::Flushed;
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Session};
 
 const PARK: &str = "select park_outcome($1, $2, $3, $4, $5, $6, $7, $8)";
 
 /// Writes the outcome with its cause to `dead_letters` and advances the asset's fence.
 pub(super) async fn park(
-    client: &Client,
+    session: &Session,
     outcome: &Outcome,
     cause: &DatabaseError,
     now: UnixTime,
@@ -22,10 +21,9 @@ pub(super) async fn park(
     let message = cause.message().replace('\0', "\\0");
     tracing::error!(asset = scan.asset.0, cause = %message, "an outcome cannot be stored: parked");
     let arguments: (SystemTime, SystemTime) = (now.into(), scan.scheduled_at.into());
-    let statement = client.prepare_cached(PARK).await?;
-    let row = client
+    let row = session
         .query_one(
-            &statement,
+            PARK,
             &[
                 &arguments.0,
                 &scan.asset.0,

@@ -7,12 +7,11 @@ use std::pin::pin;
 use bytes::{BufMut, BytesMut};
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Statement};
 
 use super::part::Part;
 use crate::model::{CheckId, Resolution, Severity};
 use crate::sinks::spool;
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Session, SqlType};
 
 /// Evidence only of what is open: what is not is written anew in any case.
 pub(super) const STORED: &str = "select asset_id, check_id, subject, severity,
@@ -62,8 +61,7 @@ pub(super) enum Change {
 impl Stored {
     /// Reads what is stored of these outcomes' assets; `numbers` knows every check of theirs.
     pub(super) async fn read(
-        client: &Client,
-        statement: &Statement,
+        session: &Session,
         parts: &[Part<'_>],
         numbers: &HashMap<CheckId, i16>,
     ) -> Result<Stored, DatabaseError> {
@@ -73,7 +71,7 @@ impl Stored {
         let names: HashMap<i16, &CheckId> =
             numbers.iter().map(|(check, number)| (*number, check)).collect();
         let mut stored = Stored::default();
-        let mut rows = pin!(client.query_raw(statement, [&assets]).await?);
+        let mut rows = pin!(session.rows(STORED, &[&assets]).await?);
         while let Some(row) = rows.try_next().await? {
             let (asset, check): (i64, i16) = (row.try_get(0)?, row.try_get(1)?);
             let evidence: Option<&str> = row.try_get(4)?;
@@ -166,6 +164,11 @@ fn content(severity: i16, evidence: &str) -> u64 {
         (Some(severity), Ok(evidence)) => spool::content(severity, &evidence.to_string()),
         _ => 0, // differs from what is found, and is written anew
     }
+}
+
+impl SqlType for Place {
+    const TYPE: Type = Type::TID;
+    const ARRAY: Type = Type::TID_ARRAY;
 }
 
 impl<'a> FromSql<'a> for Place {

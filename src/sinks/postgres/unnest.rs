@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use deadpool_postgres::Client;
-use tokio_postgres::types::ToSql;
-
 use super::BatchFlushed;
 use super::scans::Scans;
 use crate::model::{CheckId, Outcome, Resolution, UnixTime};
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Parameter, Session};
 
 const FLUSH: &str = "select results, opened, changed, resolved, reopened
     from flush_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
@@ -66,11 +63,11 @@ impl<'o> Batch<'o> {
 
     pub(super) async fn flush(
         &self,
-        client: &Client,
+        session: &Session,
         now: UnixTime,
     ) -> Result<BatchFlushed, DatabaseError> {
         let at = SystemTime::from(now);
-        let arguments: [&(dyn ToSql + Sync); 17] = [
+        let arguments: [&dyn Parameter; 17] = [
             &at,
             &self.scans.assets,
             &self.scans.config_versions,
@@ -89,8 +86,7 @@ impl<'o> Batch<'o> {
             &self.finding_severities,
             &self.finding_evidence,
         ];
-        let statement = client.prepare_cached(FLUSH).await?;
-        let row = client.query_one(&statement, &arguments).await?;
+        let row = session.query_one(FLUSH, &arguments).await?;
         let results: Vec<i16> = row.get(0);
         let rows = [1, 2, 3, 4].map(|column| u64::from(row.get::<_, i32>(column).unsigned_abs()));
         Ok(BatchFlushed { results, rows, round_trips: 1 })

@@ -27,6 +27,8 @@ pub enum DatabaseError {
     /// The server did not answer in time, or no connection became free.
     #[error("timed out connecting to {server}")]
     TimedOut { server: String },
+    #[error("the connection with the lock on the source was lost: another import may have begun")]
+    ClaimLost,
     #[error("a statement failed")]
     Statement(#[from] tokio_postgres::Error),
     /// What is to be written lies in a file, which failed.
@@ -41,7 +43,7 @@ impl DatabaseError {
     pub fn is_transient(&self) -> bool {
         match self {
             DatabaseError::Url(_) | DatabaseError::Tls(_) | DatabaseError::Pool(_) => false,
-            DatabaseError::TimedOut { .. } => true,
+            DatabaseError::TimedOut { .. } | DatabaseError::ClaimLost => true,
             DatabaseError::Spool(_) | DatabaseError::Rows { .. } => false,
             DatabaseError::Connect { source: err, .. } | DatabaseError::Statement(err) => {
                 is_transient(err)
@@ -57,6 +59,7 @@ impl DatabaseError {
             | DatabaseError::Tls(_)
             | DatabaseError::Pool(_)
             | DatabaseError::TimedOut { .. }
+            | DatabaseError::ClaimLost
             | DatabaseError::Spool(_)
             | DatabaseError::Rows { .. }
             | DatabaseError::Connect { .. } => false,

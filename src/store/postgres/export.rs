@@ -4,13 +4,12 @@
 use std::fmt;
 use std::pin::Pin;
 
-use deadpool_postgres::Object;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 use tokio_postgres::{Row, RowStream};
 
 use super::insights::severity;
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Session};
 use crate::model::Severity;
 
 /// One line of the export.
@@ -66,7 +65,7 @@ order by asset.source collate "C", asset.kind collate "C", asset.external_id col
 pub struct Export {
     rows: Pin<Box<RowStream>>,
     line: &'static str,
-    _client: Object,
+    _session: Session,
 }
 
 impl fmt::Debug for Export {
@@ -90,13 +89,12 @@ async fn start(
     line: &'static str,
     rest: &str,
 ) -> Result<Export, DatabaseError> {
-    let client = database.client().await?;
+    let session = database.client().await?.into_snapshot().await?;
     let query = format!(
         "with asset as ({ASSETS}) select asset.source, asset.kind, asset.external_id, {rest}"
     );
-    let none: [&str; 0] = [];
-    let rows = client.query_raw(&query, none).await?;
-    Ok(Export { rows: Box::pin(rows), line, _client: client })
+    let rows = session.rows(&query, &[]).await?;
+    Ok(Export { rows: Box::pin(rows), line, _session: session })
 }
 
 impl Export {

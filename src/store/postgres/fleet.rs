@@ -5,12 +5,10 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use deadpool_postgres::GenericClient;
 use futures_util::TryStreamExt;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{IsolationLevel, Row};
+use tokio_postgres::Row;
 
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Session};
 use crate::model::{AssetId, UnixTime};
 use crate::schedule::{AssetChange, Listed};
 
@@ -40,12 +38,7 @@ pub struct Mark(String);
 /// which [`changes_since`] goes on.
 pub async fn list(database: &Database, each: impl FnMut(Listed)) -> Result<Mark, DatabaseError> {
     let mut client = database.client().await?;
-    let snapshot = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true)
-        .start()
-        .await?;
+    let snapshot = client.snapshot().await?;
     let mark = mark(&snapshot.query_one(MARK, &[]).await?);
     for_each_listed(&snapshot, None, each).await?;
     snapshot.commit().await?;
@@ -61,18 +54,20 @@ pub async fn changes_since(
     since: &Mark,
     mut tell: impl FnMut(Vec<AssetChange>),
 ) -> Result<Mark, DatabaseError> {
-    let client = database.client().await?;
+    let mut client = database.client().await?;
     let next = mark(&client.query_one(MARK, &[]).await?);
     let rows = client.query(CHANGED, &[&since.0, &next.0]).await?;
     let changed: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     for part in changed.chunks(CHANGES_MAX) {
         let mut gone: HashSet<i64> = part.iter().copied().collect();
         let mut changes = Vec::with_capacity(part.len());
-        for_each_listed(&client, Some(part), |listed| {
+        let transaction = client.transaction().await?;
+        for_each_listed(&transaction, Some(part), |listed| {
             gone.remove(&listed.asset.0);
             changes.push(AssetChange::Listed(listed));
         })
         .await?;
+        transaction.commit().await?;
         changes.extend(gone.into_iter().map(|id| AssetChange::Removed(AssetId(id))));
         tell(changes);
     }
@@ -81,11 +76,11 @@ pub async fn changes_since(
 
 /// Of all assets, or of those with these ids.
 async fn for_each_listed(
-    client: &impl GenericClient,
+    session: &Session,
     ids: Option<&[i64]>,
     mut each: impl FnMut(Listed),
 ) -> Result<(), DatabaseError> {
-    let rows = client.query_raw(LISTED, [&ids as &(dyn ToSql + Sync)]).await?;
+    let rows = session.rows(LISTED, &[&ids]).await?;
     let mut rows = pin!(rows);
     while let Some(row) = rows.try_next().await? {
         each(listed(&row));

@@ -55,9 +55,8 @@ pub async fn latest(
     changes_max: u32,
 ) -> Result<Vec<InsightChange>, DatabaseError> {
     let client = database.client().await?;
-    let statement = client.prepare_cached(LATEST).await?;
     let (since, limit) = (SystemTime::from(since), i64::from(changes_max));
-    let rows = client.query(&statement, &[&since, &limit]).await?;
+    let rows = client.query(LATEST, &[&since, &limit]).await?;
     let change = rows.iter().map(|row| InsightChange {
         at: time(row, 0),
         kind: match row.get::<_, i16>(1) {

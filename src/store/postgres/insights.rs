@@ -4,13 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::SystemTime;
 
-use deadpool_postgres::Object;
 use futures_util::TryStreamExt;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, RowStream};
 
 use super::reviews::{Classification, Review, STANDS};
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Parameter, Session};
 use crate::inventory::normalise;
 use crate::model::{AssetKind, Severity, UnixTime};
 
@@ -88,7 +86,7 @@ impl Insight {
 /// The answer, row by row; the connection is back when it is dropped.
 pub struct Insights {
     rows: Pin<Box<RowStream>>,
-    _client: Object,
+    _session: Session,
 }
 
 impl fmt::Debug for Insights {
@@ -121,9 +119,9 @@ pub async fn insights(
         chosen(filter),
     );
     let severity_min = filter.severity_min as i16;
-    let client = database.client().await?;
-    let rows = client.query_raw(&query, parameters(filter, &severity_min)).await?;
-    Ok(Insights { rows: Box::pin(rows), _client: client })
+    let session = database.client().await?.into_snapshot().await?;
+    let rows = session.rows(&query, &parameters(filter, &severity_min)).await?;
+    Ok(Insights { rows: Box::pin(rows), _session: session })
 }
 
 /// How many open insights the filter would choose if they were not reviewed.
@@ -157,7 +155,7 @@ fn chosen(filter: &InsightFilter) -> String {
 }
 
 /// Those of [`chosen`].
-fn parameters<'a>(filter: &'a InsightFilter, severity_min: &'a i16) -> [&'a (dyn ToSql + Sync); 4] {
+fn parameters<'a>(filter: &'a InsightFilter, severity_min: &'a i16) -> [&'a dyn Parameter; 4] {
     [&filter.accounts, &filter.zones, &filter.checks, severity_min]
 }
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Session};
 use crate::clock::Clock;
 use crate::model::UnixTime;
 
@@ -124,7 +123,7 @@ impl Lease {
 }
 
 async fn take(
-    client: &Client,
+    session: &Session,
     clock: &Clock,
     holder: &str,
     ttl: Duration,
@@ -132,7 +131,7 @@ async fn take(
 ) -> Result<Option<Lease>, DatabaseError> {
     let valid_until = clock.now() + ttl;
     let ttl_us = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
-    let row = client.query_opt(TAKE, &[&NAME, &holder, &ttl_us, &dead]).await?;
+    let row = session.query_opt(TAKE, &[&NAME, &holder, &ttl_us, &dead]).await?;
     Ok(row.map(|row| Lease {
         holder: holder.to_owned(),
         token: row.get::<_, i64>(0).unsigned_abs(),

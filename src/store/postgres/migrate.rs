@@ -6,10 +6,8 @@ use std::hash::Hasher;
 use std::time::{Duration, SystemTime};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
-use tokio_postgres::GenericClient;
 
-use super::Database;
-use super::error::DatabaseError;
+use super::{Database, DatabaseError, Session};
 use crate::model::UnixTime;
 
 /// A file of `migrations/`, in the binary.
@@ -137,7 +135,7 @@ pub async fn migrate(database: &Database, at: UnixTime) -> Result<Applied, Migra
         let transaction = client.transaction().await?;
         // Held by the transaction, since a pooler may give the next one another session.
         transaction.execute("select pg_advisory_xact_lock($1)", &[&LOCK]).await?;
-        let applied = match applied(&*transaction).await? {
+        let applied = match applied(&transaction).await? {
             Some(applied) => applied,
             None => {
                 transaction
@@ -186,7 +184,7 @@ pub async fn status(database: &Database) -> Result<Vec<Status>, MigrateError> {
             (version, Status { version, name, applied_at: None })
         })
         .collect();
-    for (version, row) in applied(&**client).await?.unwrap_or_default() {
+    for (version, row) in applied(&client).await?.unwrap_or_default() {
         let status = Status { version, name: row.name, applied_at: Some(row.at) };
         known.insert(version, status);
     }
@@ -197,7 +195,7 @@ pub async fn status(database: &Database) -> Result<Vec<Status>, MigrateError> {
 /// do. Needs no more than to read `schema_migrations`.
 pub async fn check_version(database: &Database) -> Result<(), MigrateError> {
     let client = database.client().await?;
-    let applied = applied(&**client).await?.unwrap_or_default();
+    let applied = applied(&client).await?.unwrap_or_default();
     check_applied(&applied)?;
     match applied.last_key_value() {
         None => Err(MigrateError::Empty),
@@ -213,15 +211,13 @@ struct Row {
 }
 
 /// None if there is no schema.
-async fn applied(
-    client: &impl GenericClient,
-) -> Result<Option<BTreeMap<i32, Row>>, tokio_postgres::Error> {
-    let table = client.query_one("select to_regclass('schema_migrations') is null", &[]).await?;
+async fn applied(session: &Session) -> Result<Option<BTreeMap<i32, Row>>, tokio_postgres::Error> {
+    let table = session.query_one("select to_regclass('schema_migrations') is null", &[]).await?;
     if table.get(0) {
         return Ok(None);
     }
     let query = "select version, name, checksum, applied_at from schema_migrations";
-    let rows = client.query(query, &[]).await?;
+    let rows = session.query(query, &[]).await?;
     let rows = rows
         .into_iter()
         .map(|row| (row.get(0), Row { name: row.get(1), checksum: row.get(2), at: row.get(3) }));

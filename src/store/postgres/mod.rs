@@ -1,12 +1,19 @@
 //! The system of record.
 
 use std::fmt;
+use std::sync::Arc;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Pool;
+
+use self::way::Way;
+use crate::telemetry::PoolMeter;
 
 pub use error::DatabaseError;
 pub use grants::grants;
+pub use parameter::{Parameter, SqlType};
+pub use session::{Session, Transaction};
 pub use url::DatabaseUrl;
+pub use way::Pooler;
 
 pub mod cluster;
 pub mod error;
@@ -25,7 +32,10 @@ pub mod url;
 mod connect;
 mod fleet;
 mod lease;
+mod parameter;
+mod session;
 mod snapshots;
+mod way;
 
 pub use fleet::{Mark, changes_since, follow, forget_changes, list};
 pub use lease::{Lease, Lost, Taken, keep};
@@ -34,13 +44,13 @@ pub use lease::{Lease, Lost, Taken, keep};
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
-    /// What an error says about it.
-    server: String,
+    way: Arc<Way>,
+    waits: Option<PoolMeter>,
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("Database").field("server", &self.way.server).finish_non_exhaustive()
     }
 }
 
@@ -63,21 +73,40 @@ impl DatabaseError {
 }
 
 impl Database {
-    /// Connects lazily: an unreachable server shows at the first [`Database::client`].
+    /// A server that is reached directly. Connects lazily: one that cannot be reached shows at the
+    /// first [`Database::client`].
     pub fn open(url: &str, connections_max: usize) -> Result<Database, DatabaseError> {
-        Database::at(&DatabaseUrl::new(url), connections_max)
+        Database::at(&DatabaseUrl::new(url), connections_max, Pooler::None)
     }
 
-    /// As [`Database::open`].
-    pub fn at(url: &DatabaseUrl, connections_max: usize) -> Result<Database, DatabaseError> {
+    /// As [`Database::open`], behind what lies between.
+    pub fn at(
+        url: &DatabaseUrl,
+        connections_max: usize,
+        pooler: Pooler,
+    ) -> Result<Database, DatabaseError> {
         let (pool, server) = connect::pool(url, connections_max)?;
-        Ok(Database { pool, server })
+        Ok(Database { pool, way: Arc::new(Way::new(url.clone(), server, pooler)), waits: None })
     }
 
-    /// A connection, given back when dropped. Statements are prepared once per connection with
-    /// `prepare_cached`.
-    pub async fn client(&self) -> Result<Object, DatabaseError> {
+    /// Other connections to the same server, for whoever must not wait for these.
+    pub fn beside(&self, connections_max: usize) -> Result<Database, DatabaseError> {
+        let (pool, _) = connect::pool(&self.way.url, connections_max)?;
+        Ok(Database { pool, way: Arc::clone(&self.way), waits: None })
+    }
+
+    /// Measures how long this clone, and those made of it, wait for a connection.
+    #[must_use]
+    pub fn measured_by(self, meter: PoolMeter) -> Database {
+        Database { waits: Some(meter), ..self }
+    }
+
+    /// A connection, given back when dropped.
+    pub async fn client(&self) -> Result<Session, DatabaseError> {
+        let waiting = self.waits.as_ref().map(PoolMeter::wait);
         let client = self.pool.get().await;
-        client.map_err(|err| DatabaseError::connect(&self.server, err))
+        drop(waiting);
+        let client = client.map_err(|err| DatabaseError::connect(&self.way.server, err))?;
+        Ok(Session::new(client, Arc::clone(&self.way)))
     }
 }

@@ -4,10 +4,9 @@
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::insights::{severity, time};
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Parameter};
 use crate::inventory::normalise;
 use crate::model::{Glob, Severity, UnixTime};
 
@@ -163,7 +162,7 @@ pub async fn change(
     let zone_names = like(&choice.zones.iter().map(name).collect::<Vec<_>>());
     let subjects = like(&choice.subjects);
     let severities: Vec<i16> = choice.severities.iter().map(|severity| *severity as i16).collect();
-    let parameters: [&(dyn ToSql + Sync); 10] = [
+    let parameters: [&dyn Parameter; 10] = [
         &choice.checks,
         &accounts,
         &zones,

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::types::Json;
 
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Parameter};
 use crate::model::{
     AccountSnapshot, AssetId, ConfigVersion, Record, RecordType, Records, Reference, Snapshot,
     ZoneSnapshot, ancestors,
@@ -53,14 +53,10 @@ impl SnapshotStore for Database {
         let ids: Vec<i64> = assets.iter().map(|asset| asset.0).collect();
         let rows = async {
             let client = self.client().await?;
-            let statements =
-                (client.prepare_cached(ZONES).await?, client.prepare_cached(ACCOUNTS).await?);
             // Sent together: one round trip.
-            let asked: [&(dyn ToSql + Sync); 1] = [&ids];
-            let (zones, accounts) = tokio::try_join!(
-                client.query(&statements.0, &asked),
-                client.query(&statements.1, &asked),
-            )?;
+            let asked: [&dyn Parameter; 1] = [&ids];
+            let (zones, accounts) =
+                tokio::try_join!(client.query(ZONES, &asked), client.query(ACCOUNTS, &asked))?;
             let zones = zones.iter().map(zone);
             zones.chain(accounts.iter().map(account)).collect::<Result<Vec<_>, DatabaseError>>()
         };
@@ -86,8 +82,7 @@ impl SnapshotStore for Database {
         }
         let query = async {
             let client = self.client().await?;
-            let statement = client.prepare_cached(REFERENCES).await?;
-            let rows = client.query(&statement, &[&asked, &suffixes, &above]).await?;
+            let rows = client.query(REFERENCES, &[&asked, &suffixes, &above]).await?;
             rows.iter().map(reference).collect::<Result<Vec<_>, DatabaseError>>()
         };
         let mut answers = BTreeMap::<String, (bool, Vec<Record>)>::new();

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use deadpool_postgres::Transaction;
-
 use super::insights::{severity, time};
 use super::reviews::{Classification, STANDS};
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Session};
 use crate::lanes::Lanes;
 use crate::model::{PerLane, Severity, UnixTime};
 use crate::schedule::Cadences;
@@ -100,8 +98,7 @@ fn reviewed_by_severity() -> String {
 /// Open insights, the worst first; severities without any are left out.
 pub async fn open_by_severity(database: &Database) -> Result<Vec<(Severity, i64)>, DatabaseError> {
     let client = database.client().await?;
-    let statement = client.prepare_cached(OPEN_BY_SEVERITY).await?;
-    let rows = client.query(&statement, &[]).await?;
+    let rows = client.query(OPEN_BY_SEVERITY, &[]).await?;
     Ok(rows.iter().map(|row| (severity(row.get(0)), row.get(1))).collect())
 }
 
@@ -122,12 +119,7 @@ pub async fn status(
     lanes: &Lanes,
 ) -> Result<Status, DatabaseError> {
     let mut client = database.client().await?;
-    let transaction = client
-        .build_transaction()
-        .read_only(true)
-        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-        .start()
-        .await?;
+    let transaction = client.snapshot().await?;
     let at = time(&transaction.query_one("select now()", &[]).await?, 0);
 
     let (names, seconds): (Vec<&str>, Vec<f64>) =
@@ -179,7 +171,7 @@ pub async fn beside_the_job(
     within: Duration,
 ) -> Result<(Vec<Leader>, i64), DatabaseError> {
     let mut client = database.client().await?;
-    let transaction = client.build_transaction().read_only(true).start().await?;
+    let transaction = client.snapshot().await?;
     let within_ms = within.as_millis();
     transaction.batch_execute(&format!("set local statement_timeout = {within_ms}")).await?;
     let beside = leases_and_dead_letters(&transaction).await?;
@@ -188,7 +180,7 @@ pub async fn beside_the_job(
 }
 
 async fn leases_and_dead_letters(
-    transaction: &Transaction<'_>,
+    transaction: &Session,
 ) -> Result<(Vec<Leader>, i64), DatabaseError> {
     let leases = "select name, holder, expires_at, clock_timestamp() < expires_at
                     from leases order by name";

@@ -63,11 +63,9 @@ impl SourceWriter {
         batch: &[AccountEntry],
     ) -> Result<HashMap<String, Stored>, DatabaseError> {
         let ids: Vec<&str> = batch.iter().map(|account| account.external_id.as_str()).collect();
-        let select = self.client.prepare_cached(
-            "select external_id, id, plan, content_hash, removed_at is not null \
-             from accounts where source_id = $1 and external_id = any($2)",
-        );
-        let rows = self.client.query(&select.await?, &[&self.source_id, &ids]).await?;
+        let select = "select external_id, id, plan, content_hash, removed_at is not null \
+                      from accounts where source_id = $1 and external_id = any($2)";
+        let rows = self.client.query(select, &[&self.source_id, &ids]).await?;
         let stored = rows.iter().map(|row| {
             let stored = Stored {
                 id: row.get(1),
@@ -82,9 +80,7 @@ impl SourceWriter {
 
     async fn write_accounts(&mut self, changes: Vec<Change<'_>>) -> Result<(), DatabaseError> {
         let source_id = self.source_id;
-        let insert = self.client.prepare_cached(INSERT).await?;
-        let update = self.client.prepare_cached(UPDATE).await?;
-        let transaction = self.client.transaction().await?;
+        let transaction = self.claim.begin(&mut self.client).await?;
         let added = changes.iter().filter(|change| change.stored.is_none()).count();
         let mut ids = new_ids(&transaction, added).await?;
         let (mut new, mut changed) = (Rows::default(), Rows::default());
@@ -114,7 +110,7 @@ impl SourceWriter {
         if !id.is_empty() {
             transaction
                 .execute(
-                    &insert,
+                    INSERT,
                     &[
                         &source_id,
                         id,
@@ -133,7 +129,7 @@ impl SourceWriter {
         let Rows { id, name, plan, tags, settings, members, content_hash, .. } = &changed;
         if !id.is_empty() {
             transaction
-                .execute(&update, &[id, name, plan, tags, settings, members, content_hash])
+                .execute(UPDATE, &[id, name, plan, tags, settings, members, content_hash])
                 .await?;
         }
         announce(&transaction, &announced).await?;

@@ -1,16 +1,13 @@
 //! Writes what a source lists, in bulk: only what differs from what is stored, and each zone with
 //! its records in one transaction.
 //!
-//! An import holds one lock a source for as long as it lasts, on the connection that it writes
-//! with: who loses the connection loses the lock and cannot write any more.
+//! An import holds one lock a source for as long as it lasts: who loses it cannot write any more.
 
-use deadpool_postgres::ClientWrapper;
-use tokio_postgres::Transaction;
-
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Session, Transaction};
 use crate::model::AssetId;
 
 mod accounts;
+mod claim;
 mod prune;
 mod record_rows;
 mod stored_zone;
@@ -21,15 +18,13 @@ pub use prune::Present;
 pub use stored_zone::{StoredZone, zone_from};
 pub use zones::{RecordsChange, ZoneChange};
 
-/// The first half of the keys of advisory locks on sources ("scan").
-const LOCKS: i32 = 0x7363_616e;
-
 /// So many assets are compared or written at once.
 pub const BATCH_ASSETS_MAX: usize = 1_000;
 
 /// The one who imports a source. Dropping it closes the connection and gives the source up.
 pub struct SourceWriter {
-    client: ClientWrapper,
+    client: Session,
+    claim: claim::Claim,
     source_id: i16,
     accounts: accounts::Accounts,
 }
@@ -50,7 +45,7 @@ pub struct Written {
 impl SourceWriter {
     /// Waits for any other import of the source.
     pub async fn open(database: &Database, source: &str) -> Result<SourceWriter, DatabaseError> {
-        let client = deadpool_postgres::Object::take(database.client().await?);
+        let client = database.client().await?;
         let known = "select id from sources where name = $1";
         let source_id: i16 = match client.query_opt(known, &[&source]).await? {
             Some(row) => row.get(0),
@@ -61,9 +56,8 @@ impl SourceWriter {
                 client.query_one(known, &[&source]).await?.get(0)
             }
         };
-        let lock = "select pg_advisory_lock($1, $2)";
-        client.query_one(lock, &[&LOCKS, &i32::from(source_id)]).await?;
-        Ok(SourceWriter { client, source_id, accounts: accounts::Accounts::default() })
+        let claim = claim::Claim::of(database, &client, source_id).await?;
+        Ok(SourceWriter { client, claim, source_id, accounts: accounts::Accounts::default() })
     }
 
     /// Forgets the accounts that were written, but this one: no zone of them comes any more.

@@ -40,7 +40,9 @@ impl SourceWriter {
             let unseen: Vec<i64> = unseen.map(|row| row.get(0)).collect();
             for batch in unseen.chunks(BATCH_ASSETS_MAX) {
                 let prune = "select prune_assets($1)";
-                let count: i32 = self.client.query_one(prune, &[&batch]).await?.get(0);
+                let transaction = self.claim.begin(&mut self.client).await?;
+                let count: i32 = transaction.query_one(prune, &[&batch]).await?.get(0);
+                transaction.commit().await?;
                 removed += u64::from(count.unsigned_abs());
             }
         }

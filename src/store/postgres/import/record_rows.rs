@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::pin::pin;
 
-use deadpool_postgres::ClientWrapper;
-use tokio_postgres::Transaction;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
 
 use crate::inventory::ContentHash;
 use crate::model::{Record, RecordType};
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Session, Transaction};
 
 const COLUMNS: [Type; 8] = [
     Type::INT8,
@@ -50,14 +48,12 @@ pub(super) async fn copy(
 
 /// The stored records of zones, each with the id of its zone.
 pub(super) async fn stored_records(
-    client: &ClientWrapper,
+    session: &Session,
     zones: &[i64],
 ) -> Result<Vec<(i64, Record)>, DatabaseError> {
-    let select = client.prepare_cached(
-        "select zone_id, name, type, content, priority, ttl, proxied, private_routing \
-         from records where zone_id = any($1)",
-    );
-    let rows = client.query(&select.await?, &[&zones]).await?;
+    let select = "select zone_id, name, type, content, priority, ttl, proxied, private_routing \
+                  from records where zone_id = any($1)";
+    let rows = session.query(select, &[&zones]).await?;
     let records = rows.iter().map(|row| {
         let record = Record {
             name: row.get(1),
@@ -75,13 +71,13 @@ pub(super) async fn stored_records(
 
 /// The sums of the stored records of zones; a zone without records is missing.
 pub(super) async fn stored_hashes(
-    client: &ClientWrapper,
+    session: &Session,
     zones: &[i64],
 ) -> Result<HashMap<i64, ContentHash>, DatabaseError> {
     let mut sums: HashMap<i64, ContentHash> = HashMap::new();
     // A heavy zone has tens of thousands of records: few zones at once.
     for zones in zones.chunks(64) {
-        for (zone, record) in stored_records(client, zones).await? {
+        for (zone, record) in stored_records(session, zones).await? {
             *sums.entry(zone).or_default() += ContentHash::of_record(&record);
         }
     }

@@ -35,8 +35,7 @@ pub async fn zone_from(
     records_max: i32,
 ) -> Result<Option<StoredZone>, DatabaseError> {
     let client = database.client().await?;
-    let statement = client.prepare_cached(ZONE_FROM).await?;
-    let row = client.query_opt(&statement, &[&id, &records_max]).await?;
+    let row = client.query_opt(ZONE_FROM, &[&id, &records_max]).await?;
     Ok(row.map(|row| StoredZone { id: row.get(0), source: row.get(1), plan: row.get(2) }))
 }
 
@@ -52,8 +51,7 @@ impl SourceWriter {
                              z.dnssec, z.records_complete
                         from zones z join accounts a on a.id = z.account_id
                        where z.id = $1 and z.source_id = $2 and z.removed_at is null";
-        let select = self.client.prepare_cached(select).await?;
-        let Some(row) = self.client.query_opt(&select, &[&id, &self.source_id]).await? else {
+        let Some(row) = self.client.query_opt(select, &[&id, &self.source_id]).await? else {
             return Ok(None);
         };
         let entry = ZoneEntry {

@@ -6,7 +6,7 @@ use super::accounts::json;
 use super::zones::RecordsChange;
 use super::{SourceWriter, ZoneChange, add_scan_states, announce, new_ids, record_rows};
 use crate::model::Record;
-use crate::store::postgres::DatabaseError;
+use crate::store::postgres::{DatabaseError, Parameter};
 
 impl SourceWriter {
     /// Writes zones as [`SourceWriter::compare`] found them to differ, each with the records that
@@ -19,9 +19,7 @@ impl SourceWriter {
             return Ok(());
         }
         let source_id = self.source_id;
-        let insert = self.client.prepare_cached(INSERT).await?;
-        let update = self.client.prepare_cached(UPDATE).await?;
-        let transaction = self.client.transaction().await?;
+        let transaction = self.claim.begin(&mut self.client).await?;
         let added = changes.iter().filter(|(change, _)| change.id.is_none()).count();
         let mut ids = new_ids(&transaction, added).await?;
         let (mut new, mut changed) = (Rows::default(), Rows::default());
@@ -57,7 +55,7 @@ impl SourceWriter {
                 new.columns();
             transaction
                 .execute(
-                    &insert,
+                    INSERT,
                     &[
                         &source_id,
                         id,
@@ -81,7 +79,7 @@ impl SourceWriter {
                 changed.columns();
             transaction
                 .execute(
-                    &update,
+                    UPDATE,
                     &[
                         &changed.id,
                         account,
@@ -150,7 +148,7 @@ struct Rows {
     content_hash: Vec<Uuid>,
 }
 
-type Column<'r> = &'r (dyn tokio_postgres::types::ToSql + Sync);
+type Column<'r> = &'r dyn Parameter;
 
 impl Rows {
     fn push(&mut self, id: i64, change: &ZoneChange, record_count: Option<i32>) {

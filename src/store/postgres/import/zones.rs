@@ -95,12 +95,10 @@ impl SourceWriter {
         zones: &[ZoneSeen],
     ) -> Result<HashMap<String, Stored>, DatabaseError> {
         let ids: Vec<&str> = zones.iter().map(|zone| zone.entry.external_id.as_str()).collect();
-        let select = self.client.prepare_cached(
-            "select external_id, id, account_id, plan, content_hash, records_complete, \
-                    record_count, removed_at is not null \
-             from zones where source_id = $1 and external_id = any($2)",
-        );
-        let rows = self.client.query(&select.await?, &[&self.source_id, &ids]).await?;
+        let select = "select external_id, id, account_id, plan, content_hash, records_complete, \
+                             record_count, removed_at is not null \
+                      from zones where source_id = $1 and external_id = any($2)";
+        let rows = self.client.query(select, &[&self.source_id, &ids]).await?;
         let stored = rows.iter().map(|row| {
             let stored = Stored {
                 id: row.get(1),

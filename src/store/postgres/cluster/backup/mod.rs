@@ -1,7 +1,7 @@
 //! The private database in one file, and back: an ordinary archive of `pg_dump`, which the programs
 //! of Postgres also read without scanflow.
 
-use tokio_postgres::GenericClient;
+use crate::store::postgres::Session;
 
 pub use error::BackupError;
 pub use restore::Restore;
@@ -33,12 +33,12 @@ impl Counts {
         *self == Counts::default()
     }
 
-    async fn of(client: &impl GenericClient) -> Result<Counts, tokio_postgres::Error> {
+    async fn of(session: &Session) -> Result<Counts, tokio_postgres::Error> {
         let sql = "select (select count(*) from accounts where removed_at is null),
                           (select count(*) from zones where removed_at is null),
                           (select count(*) from insights),
                           (select count(*) from insight_events)";
-        let row = client.query_one(sql, &[]).await?;
+        let row = session.query_one(sql, &[]).await?;
         let [accounts, zones, insights, events] = [0, 1, 2, 3].map(|column| row.get(column));
         Ok(Counts { accounts, zones, insights, events })
     }

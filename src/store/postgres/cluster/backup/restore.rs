@@ -50,7 +50,7 @@ impl Restore {
         let client = database.client().await?;
         let has_schema = client.query_one("select to_regclass('insight_events') is not null", &[]);
         let present = match has_schema.await?.get(0) {
-            true => Some(Counts::of(&**client).await?),
+            true => Some(Counts::of(&client).await?),
             false => None,
         };
         drop(client);
@@ -115,7 +115,7 @@ impl Restore {
         client.batch_execute(FREE_LEASE).await?;
         // An archive holds no statistics, and without them the first scans are planned badly.
         client.batch_execute("analyze").await?;
-        Ok(Counts::of(&**client).await?)
+        Ok(Counts::of(&client).await?)
     }
 
     fn swap_failed(&self, err: tokio_postgres::Error) -> BackupError {

@@ -5,8 +5,6 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tokio_postgres::IsolationLevel;
-
 use super::super::server::failure;
 use super::super::{Cluster, DATABASE};
 use super::archive::{Archive, comment};
@@ -43,16 +41,11 @@ impl Cluster {
 
         let comment = format!("comment on table schema_migrations is '{}'", comment());
         client.batch_execute(&comment).await?;
-        let transaction = client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await?;
+        let transaction = client.snapshot().await?;
         let export = "select pg_export_snapshot(), max(version) from schema_migrations";
         let row = transaction.query_one(export, &[]).await?;
         let (snapshot, schema) = (row.get::<_, String>(0), row.get(1));
-        let counts = Counts::of(&*transaction).await?;
+        let counts = Counts::of(&transaction).await?;
 
         let (server, socket) = (&self.member.server, &self.member.socket);
         let mut dump = programs::online(server, "pg_dump", socket, DATABASE)?;
