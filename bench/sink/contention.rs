@@ -128,12 +128,11 @@ impl Contention {
         is_over: &AtomicBool,
     ) -> anyhow::Result<BTreeMap<String, u64>> {
         let client = server.connections.lease.client().await?;
-        let statement = client.prepare_cached(STATES).await?;
         let mut samples = BTreeMap::new();
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / SAMPLES_PER_SECOND as u32);
         for _ in 0..self.seconds * SAMPLES_PER_SECOND {
             ticks.tick().await;
-            for row in client.query(&statement, &[]).await? {
+            for row in client.query(STATES, &[]).await? {
                 *samples.entry(row.get(0)).or_default() += 1;
             }
         }

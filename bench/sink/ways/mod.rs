@@ -5,12 +5,14 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use deadpool_postgres::{Manager, Pool};
 use scanflow::clock::Clock;
 use scanflow::model::{CheckId, Outcome};
 use scanflow::sinks::LargeOutcome;
 use scanflow::sinks::postgres::{Postgres, calibrate};
 use scanflow::store::postgres::Database;
 use serde::Serialize;
+use tokio_postgres::NoTls;
 
 use super::outcomes::CHECKS;
 use crate::server::Server;
@@ -106,6 +108,11 @@ const OTHERS: &str = "
                                 config_version, sequence)
     select first_seen, asset_id, check_id, subject, 1, severity, evidence, 1, 1 from insights";
 
+fn pool(url: &str) -> anyhow::Result<Pool> {
+    let manager = Manager::new(url.parse()?, NoTls);
+    Ok(Pool::builder(manager).max_size(1).build()?)
+}
+
 /// An outcome as a way takes it.
 pub(crate) enum Given {
     Held(Outcome),
@@ -117,6 +124,8 @@ pub(crate) struct Target {
     pub(crate) way: Way,
     name: String,
     pub(crate) database: Database,
+    /// Of the other ways.
+    pool: Pool,
     sink: Postgres,
     /// From so many findings on the sink copies.
     pub(crate) copy_findings_min: usize,
@@ -142,7 +151,8 @@ impl Target {
         let copy_findings_min = calibrate(&database, clock).await?.copy_findings_min;
         let sink = Postgres::new(database.clone(), clock.clone()).copying_from(copy_findings_min);
         let clock = clock.clone();
-        Ok(Target { way, name, database, sink, copy_findings_min, numbers, clock })
+        let pool = pool(&server.url_of(&name))?;
+        Ok(Target { way, name, database, pool, sink, copy_findings_min, numbers, clock })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -158,7 +168,8 @@ impl Target {
         let database = Database::open(&server.url_of(&self.name), 1)?;
         let sink =
             Postgres::new(database.clone(), self.clock.clone()).copying_from(copy_findings_min);
-        Ok(Target { database, sink, copy_findings_min, ..self })
+        let pool = pool(&server.url_of(&self.name))?;
+        Ok(Target { database, pool, sink, copy_findings_min, ..self })
     }
 
     /// Forgets everything but what others have open, and makes the state of the assets 0 to

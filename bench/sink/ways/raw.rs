@@ -17,7 +17,7 @@ const EVENTS: &str = "copy insight_events (at, asset_id, check_id, subject, chan
 const OPENED: i16 = 1;
 
 pub(super) async fn write(target: &Target, outcome: &Outcome) -> anyhow::Result<()> {
-    let mut client = target.database.client().await?;
+    let mut client = target.pool.get().await?;
     let transaction = client.transaction().await?;
     let at = SystemTime::from(target.clock.now());
     let asset = outcome.scan.asset.0;

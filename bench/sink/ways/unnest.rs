@@ -15,7 +15,7 @@ const INPUT: &str = "
            as f(check_id, subject, severity, evidence)";
 
 pub(super) async fn write(target: &Target, outcome: &Outcome) -> anyhow::Result<()> {
-    let mut client = target.database.client().await?;
+    let mut client = target.pool.get().await?;
     let transaction = client.transaction().await?;
     scan_state::lock(&transaction, outcome).await?;
     let at = SystemTime::from(target.clock.now());
