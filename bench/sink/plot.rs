@@ -1,7 +1,9 @@
-//! Pictures of a sweep: seconds by size, one line a way, one picture a mode.
+//! Pictures of a sweep, seconds by size, one line a way, one picture a mode; and the same as a table.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -23,7 +25,7 @@ const COLOURS: [(&str, RGBColor); 7] = [
     ("raw", RGBColor(120, 120, 120)),
 ];
 
-/// Draws what `sink sweep --json` printed
+/// Draws what `sink sweep --json` printed, and prints it as a table: milliseconds of a flush
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plot {
     /// Lines of `sink sweep --json`, of one run or several
@@ -56,6 +58,7 @@ impl Plot {
             }
         }
         anyhow::ensure!(!modes.is_empty(), "no line of a sweep");
+        writeln!(std::io::stdout().lock(), "{}", table(&modes))?;
         fs::create_dir_all(&self.to)?;
         for (mode, lines) in &modes {
             let path = self.to.join(format!("sweep_{mode}.svg"));
@@ -64,6 +67,30 @@ impl Plot {
         }
         Ok(())
     }
+}
+
+/// One row a mode and size, one column a way.
+fn table(modes: &BTreeMap<String, Vec<Line>>) -> String {
+    let ways = COLOURS.map(|(way, _)| way);
+    let mut table = format!("| mode | findings | {} |\n|---|--:|", ways.join(" | "));
+    table += &"--:|".repeat(ways.len());
+    for (mode, lines) in modes {
+        let mut sizes: Vec<f64> = lines.iter().map(|line| line.size).collect();
+        sizes.sort_by(f64::total_cmp);
+        sizes.dedup();
+        for size in sizes {
+            let _ = write!(table, "\n| {mode} | {} |", with_commas(size));
+            for way in ways {
+                let line = lines.iter().find(|line| line.size == size && line.way == way);
+                let _ = match line.map(|line| line.seconds * 1e3) {
+                    Some(ms) if ms < 10.0 => write!(table, " {ms:.2} |"),
+                    Some(ms) => write!(table, " {} |", with_commas(ms)),
+                    None => write!(table, " |"),
+                };
+            }
+        }
+    }
+    table
 }
 
 fn draw(path: &Path, mode: &str, lines: &[Line]) -> Result<(), Box<dyn std::error::Error>> {
