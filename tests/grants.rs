@@ -48,7 +48,7 @@ const WORK: &[&str] = &[
     "select fence_outcomes('{1}', '{0}', '{0}', '{null}')",
     "select change_insights(now(), '{}', '{}', '{}'), resolve_insights(now(), '{}', '{}', '{}', '{}', '{}'),
             complete_scans(now(), '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
-    "insert into sink_scratch_insights select * from insights",
+    "insert into sink_scratch_insights overriding system value select * from insights",
     "insert into sink_scratch_events select * from insight_events",
     "insert into sink_calibrations values ('server', 'host', 1, now())
      on conflict (server, host) do update set copy_findings_min = 2",
