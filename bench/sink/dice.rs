@@ -13,7 +13,7 @@ impl Dice {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = mix(self.0);
         // Of the high half, which all bits go into.
-        (self.0 >> 32) * limit >> 32
+        ((self.0 >> 32) * limit) >> 32
     }
 
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
