@@ -5,6 +5,7 @@ use std::io::Write;
 use scanflow::config::Config;
 use scanflow::model::Severity;
 use scanflow::schedule::Rate;
+use scanflow::store::postgres::Pooler;
 use scanflow::store::postgres::reviews::Classification;
 use scanflow::store::postgres::status::{self, Freshness, Leader};
 use serde_json::{Value, json};
@@ -33,11 +34,12 @@ impl Status {
         let (cadences, lanes) = (context.config.cadences(), context.config.lanes.lanes());
         context.block_on(async {
             let database = context.existing_database().await?;
+            let pooler = database.look_for_pooler(&database).await?;
             let status = status::status(&database, &cadences, &lanes).await?;
             let mut out = Stdout::lock();
             match self.output {
-                Output::Json => writeln!(out, "{}", json(&context.config, &status))?,
-                Output::Table => print(&mut out, context, &status)?,
+                Output::Json => writeln!(out, "{}", json(&context.config, &status, pooler))?,
+                Output::Table => print(&mut out, context, &status, pooler)?,
             }
             out.flush()?;
             Ok(Exit::Done)
@@ -75,7 +77,7 @@ fn classified(status: &status::Status) -> impl Iterator<Item = (Classification, 
 }
 
 /// What `--output json` prints.
-pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
+pub(crate) fn json(config: &Config, status: &status::Status, pooler: Pooler) -> Value {
     let plan = |plan: &Freshness| {
         json!({
             "plan": plan.plan,
@@ -114,10 +116,16 @@ pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
         "last_completed_at": status.last_completed_at.map(cell::rfc3339),
         "leases": status.leases.iter().map(lease).collect::<Vec<_>>(),
         "dead_letters": status.dead_letters,
+        "database": { "pooler": pooler },
     })
 }
 
-fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::io::Result<()> {
+fn print(
+    out: &mut Stdout,
+    context: &Context,
+    status: &status::Status,
+    pooler: Pooler,
+) -> std::io::Result<()> {
     let header = ["plan", "cadence", "assets", "scanned", "overdue", "oldest"];
     let mut table = cell::table(&header, context.has_color());
     for plan in &status.plans {
@@ -164,6 +172,9 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
     }
     if status.leases.iter().all(|lease| !lease.is_live) {
         writeln!(out, "                nobody leads: is `scanflow run` running?")?;
+    }
+    if pooler == Pooler::Transaction {
+        writeln!(out, "database        behind a transaction pooler")?;
     }
     if status.dead_letters != 0 {
         writeln!(out, "dead letters    {} outcomes that cannot be stored", status.dead_letters)?;

@@ -16,7 +16,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// None of them has a value for each asset, account or zone.
 const LABELS: [&str; 12] = [
-    "action", "cause", "lane", "outcome", "path", "plan", "pool", "reason", "severity", "stage", "version", "worker",
+    "action", "cause", "lane", "outcome", "path", "plan", "pool", "reason", "severity", "stage",
+    "version", "worker",
 ];
 
 fn plan(name: &str, assets: u64) -> PlanProgress {

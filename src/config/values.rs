@@ -146,7 +146,8 @@ pub(super) mod bytes_or_off {
 
     use super::{Deserialize, OFF, Serializer};
 
-    const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    const UNITS: [(&str, u64); 4] =
+        [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
     pub(in crate::config) fn serialize<S: Serializer>(
         bytes: &Option<u64>,

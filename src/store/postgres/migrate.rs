@@ -211,9 +211,7 @@ struct Row {
 }
 
 /// None if there is no schema.
-async fn applied(
-    session: &Session,
-) -> Result<Option<BTreeMap<i32, Row>>, tokio_postgres::Error> {
+async fn applied(session: &Session) -> Result<Option<BTreeMap<i32, Row>>, tokio_postgres::Error> {
     let table = session.query_one("select to_regclass('schema_migrations') is null", &[]).await?;
     if table.get(0) {
         return Ok(None);

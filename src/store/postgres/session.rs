@@ -188,10 +188,7 @@ impl Session {
     }
 
     /// All three are sent at once, in this order: one round trip.
-    async fn patiently<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    async fn patiently<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let client = self.client();
         let (begun, done, ended) =
             join3(client.batch_execute(BEGIN_PATIENTLY), work, client.batch_execute("commit"))
@@ -217,9 +214,9 @@ impl Session {
                 let pool = self.client.as_ref().and_then(Object::pool);
                 pool.iter().for_each(|pool| drop(pool.retain(|_, _| false)));
             }
-            SqlState::ADMIN_SHUTDOWN
-            | SqlState::CRASH_SHUTDOWN
-            | SqlState::CANNOT_CONNECT_NOW => self.discard(),
+            SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
+                self.discard()
+            }
             _ => {}
         }
     }
