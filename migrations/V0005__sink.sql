@@ -1,5 +1,220 @@
--- How outcomes are written.
+-- How outcomes are written: in one statement, or by COPY when they find much.
 
 -- A finding's check number is drawn by the sink that writes it, and numbers are never given back. To
 -- look each one up cost more than to write it, and locked the same few rows in every flush.
 alter table insights drop constraint insights_check_id_fkey;
+
+-- Which of the outcomes count; `p_asset` ascending. One result an outcome: 0 to be compared with what
+-- is stored, 1 unchanged, 2 duplicate, 3 stale, 4 asset unknown.
+--
+-- Locks first, in key order and in a statement of its own: each statement of a volatile function
+-- takes a new snapshot, so all that follows sees what the last holder of the lock has written. One
+-- large statement would keep the snapshot from before its wait.
+create function fence_outcomes(
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[], p_digest uuid[])
+returns smallint[] language plpgsql as $$
+declare
+    v_results smallint[];
+begin
+    perform 1 from scan_state where asset_id = any(p_asset) order by asset_id for update;
+
+    select array_agg(case
+               when s.asset_id is null then 4
+               when (u.config_version, u.sequence) < (s.config_version, s.sequence) then 3
+               when (u.config_version, u.sequence) = (s.config_version, s.sequence) then 2
+               when u.digest = s.digest then 1
+               else 0 end order by u.n)
+      into v_results
+      from unnest(p_asset, p_config_version, p_sequence, p_digest)
+           with ordinality as u(asset, config_version, sequence, digest, n)
+      left join scan_state s on s.asset_id = u.asset;
+    return v_results;
+end $$;
+
+-- Notes that scans are complete; their rows are locked. A digest stands only while the open insights
+-- are exactly the findings of the outcome.
+create function complete_scans(
+    p_at timestamptz,
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[],
+    p_scheduled_at timestamptz[], p_duration_us bigint[], p_records integer[], p_digest uuid[])
+returns void language plpgsql as $$
+begin
+    update scan_state s
+       set last_scheduled_at = u.scheduled_at, last_completed_at = p_at,
+           config_version = u.config_version, sequence = u.sequence,
+           duration_us = u.duration_us, records = u.records, digest = u.digest
+      from unnest(p_asset, p_config_version, p_sequence, p_scheduled_at, p_duration_us, p_records,
+                  p_digest)
+           as u(asset, config_version, sequence, scheduled_at, duration_us, records, digest)
+     where s.asset_id = u.asset;
+end $$;
+
+drop function flush_outcomes;
+
+-- Applies the outcomes of different assets; arrays of one length each, `p_asset` ascending.
+--   p_scope     number of the outcome's scope; its completed checks are the rows of s_scope, s_check
+--   s_disabled  of these rows: nobody asked the check, since it is switched off for the asset
+--   f_outcome   of a finding: the place of its outcome in p_*, from 1 on
+--   results     one an outcome: 0 applied, else as fence_outcomes has it
+--
+-- A plan is made for all sizes of the arrays. Found and stored are matched by a full join, which no
+-- nested loop can do; without seq scans a plan from when the tables were small does no harm later.
+create function flush_outcomes(
+    p_at timestamptz,
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[],
+    p_scheduled_at timestamptz[], p_duration_us bigint[], p_records integer[],
+    p_digest uuid[], p_scope integer[],
+    s_scope integer[], s_check smallint[], s_disabled boolean[],
+    f_outcome integer[], f_check smallint[], f_subject text[], f_severity smallint[],
+    f_evidence text[],
+    out results smallint[], out opened integer, out changed integer, out resolved integer,
+    out reopened integer)
+language plpgsql set enable_seqscan = off as $$
+declare
+    v_kept integer[];       -- outcomes beside whose findings insights stay open
+begin
+    opened := 0; changed := 0; resolved := 0; reopened := 0;
+    results := fence_outcomes(p_asset, p_config_version, p_sequence, p_digest);
+
+    if 0 = any(results) then
+        with found as materialized (
+            select f.outcome, f.check_id, f.subject, f.severity, f.evidence::jsonb as evidence
+              from unnest(f_outcome, f_check, f_subject, f_severity, f_evidence)
+                   as f(outcome, check_id, subject, severity, evidence)
+             where results[f.outcome] = 0
+        ), stored as materialized (
+            select o.outcome::integer as outcome, i.check_id, i.subject, i.severity, i.evidence,
+                   i.resolved_at is null as is_open
+              from unnest(p_asset, results) with ordinality as o(asset, result, outcome)
+              join insights i on i.asset_id = o.asset
+             where o.result = 0
+        ), matched as materialized (
+            select coalesce(f.outcome, s.outcome) as outcome,
+                   coalesce(f.check_id, s.check_id) as check_id,
+                   coalesce(f.subject, s.subject) as subject,
+                   coalesce(f.severity, s.severity) as severity,
+                   coalesce(f.evidence, s.evidence) as evidence,
+                   case when s.outcome is null then 1
+                        when f.outcome is null then case when s.is_open then 3 end
+                        when not s.is_open then 4
+                        when (s.severity, s.evidence) is distinct from (f.severity, f.evidence)
+                        then 2 end as change
+              from found f
+              full join stored s on (f.outcome, f.check_id, f.subject)
+                                  = (s.outcome, s.check_id, s.subject)
+        ), missing as materialized (
+            select m.*, c.scope is not null as is_completed,
+                   case when c.is_disabled then 'check_disabled' else 'fixed' end as reason
+              from matched m
+              left join unnest(s_scope, s_check, s_disabled) as c(scope, check_id, is_disabled)
+                on (c.scope, c.check_id) = (p_scope[m.outcome], m.check_id)
+             where m.change = 3
+        ), difference as materialized (
+            select m.*, null::text as reason from matched m where m.change in (1, 2, 4)
+            union all
+            select m.outcome, m.check_id, m.subject, m.severity, m.evidence, m.change, m.reason
+              from missing m where m.is_completed
+        ), inserted as (
+            insert into insights
+                   (asset_id, check_id, subject, severity, evidence, first_seen, changed_at)
+            select p_asset[outcome], check_id, subject, severity, evidence, p_at, p_at
+              from difference where change = 1
+        ), updated as (
+            update insights i
+               set severity = d.severity, evidence = d.evidence, changed_at = p_at,
+                   resolved_at = case when d.change = 3 then p_at end, resolution = d.reason
+              from difference d
+             where d.change <> 1
+               and (i.asset_id, i.check_id, i.subject) = (p_asset[d.outcome], d.check_id, d.subject)
+        ), history as (
+            insert into insight_events (at, asset_id, check_id, subject, change, severity, evidence,
+                                        reason, config_version, sequence)
+            select p_at, p_asset[outcome], check_id, subject, change, severity, evidence, reason,
+                   p_config_version[outcome], p_sequence[outcome]
+              from difference
+        )
+        select count(*) filter (where d.change = 1), count(*) filter (where d.change = 2),
+               count(*) filter (where d.change = 3), count(*) filter (where d.change = 4),
+               (select array_agg(distinct m.outcome) from missing m where not m.is_completed)
+          into opened, changed, resolved, reopened, v_kept
+          from difference d;
+    end if;
+
+    if 0 = any(results) or 1 = any(results) then
+        perform complete_scans(
+            p_at, array_agg(u.asset), array_agg(u.config_version), array_agg(u.sequence),
+            array_agg(u.scheduled_at), array_agg(u.duration_us), array_agg(u.records),
+            array_agg(case when (u.n = any(v_kept)) is not true then u.digest end))
+           from unnest(p_asset, p_config_version, p_sequence, p_scheduled_at, p_duration_us,
+                       p_records, p_digest, results) with ordinality
+                as u(asset, config_version, sequence, scheduled_at, duration_us, records, digest,
+                     result, n)
+          where u.result <= 1;
+    end if;
+end $$;
+
+-- The parts of a large flush that its client does not copy. The caller holds the locks of
+-- fence_outcomes, so the places (`ctid`) at which it read the insights are still theirs; to meet
+-- another number of rows means that this is broken, and ends the transaction.
+
+-- Gives insights the severity and evidence that were found; closed ones are open again. Their history
+-- is copied by the caller.
+create function change_insights(
+    p_at timestamptz, p_place tid[], p_severity smallint[], p_evidence text[])
+returns void language plpgsql as $$
+declare
+    v_rows bigint;
+begin
+    update insights i
+       set severity = u.severity, evidence = u.evidence::jsonb, changed_at = p_at,
+           resolved_at = null, resolution = null
+      from unnest(p_place, p_severity, p_evidence) as u(place, severity, evidence)
+     where i.ctid = u.place;
+    get diagnostics v_rows = row_count;
+    if v_rows <> cardinality(p_place) then
+        raise 'changed % insights of %', v_rows, cardinality(p_place);
+    end if;
+end $$;
+
+-- Resolves insights that were not found again, with their history. p_asset to p_sequence: the fences
+-- of the outcomes.
+create function resolve_insights(
+    p_at timestamptz, p_place tid[], p_is_disabled boolean[],
+    p_asset bigint[], p_config_version bigint[], p_sequence bigint[])
+returns void language plpgsql as $$
+declare
+    v_rows bigint;
+begin
+    with resolved as (
+        update insights i
+           set changed_at = p_at, resolved_at = p_at,
+               resolution = case when u.is_disabled then 'check_disabled' else 'fixed' end
+          from unnest(p_place, p_is_disabled) as u(place, is_disabled)
+         where i.ctid = u.place
+        returning i.asset_id, i.check_id, i.subject, i.severity, i.evidence, i.resolution
+    )
+    insert into insight_events (at, asset_id, check_id, subject, change, severity, evidence,
+                                reason, config_version, sequence)
+    select p_at, r.asset_id, r.check_id, r.subject, 3, r.severity, r.evidence, r.resolution,
+           o.config_version, o.sequence
+      from resolved r
+      join unnest(p_asset, p_config_version, p_sequence) as o(asset, config_version, sequence)
+        on o.asset = r.asset_id;
+    get diagnostics v_rows = row_count;
+    if v_rows <> cardinality(p_place) then
+        raise 'resolved % insights of %', v_rows, cardinality(p_place);
+    end if;
+end $$;
+
+-- From how many findings on a flush is copied is measured here: what is written is rolled back.
+create table sink_scratch_insights (like insights including all);
+create table sink_scratch_events (like insight_events including all);
+
+-- What was measured, for each server as seen from one host.
+create table sink_calibrations (
+    server text not null,                       -- identifier of its data and version
+    host text not null,                         -- from which it was measured
+    copy_findings_min integer not null,
+    measured_at timestamptz not null,
+    primary key (server, host)
+);

@@ -26,7 +26,7 @@ pub use database::{DatabasePool, PoolMeter, Waiting};
 pub use lane::{End, LaneMeter, Retrying, Stage, Tries};
 pub use process::resident_bytes;
 pub use pulse::{Pulse, WorkerPulse};
-pub use sink::{Action, SinkMeter};
+pub use sink::{Action, FlushPath, SinkMeter};
 pub use source::SourceMeter;
 
 mod database;

@@ -46,6 +46,26 @@ impl Action {
     }
 }
 
+/// How a flush was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FlushPath {
+    /// One statement over arrays.
+    Unnest,
+    /// By COPY.
+    Copy,
+}
+
+impl FlushPath {
+    const ALL: [FlushPath; 2] = [FlushPath::Unnest, FlushPath::Copy];
+
+    fn name(self) -> &'static str {
+        match self {
+            FlushPath::Unnest => "unnest",
+            FlushPath::Copy => "copy",
+        }
+    }
+}
+
 /// Classes of SQLSTATE that can be the fault of an outcome, by their names in the documentation of
 /// Postgres (appendix A), and the rest.
 const CAUSES: [(&str, &str); 4] = [
@@ -58,7 +78,7 @@ const CAUSES: [(&str, &str); 4] = [
 /// Shared by all sinks of a job.
 #[derive(Clone, Debug)]
 pub struct SinkMeter {
-    flushes: Histogram,
+    flushes: [Histogram; FlushPath::ALL.len()],
     rows: [IntCounter; Action::ALL.len()],
     round_trips: IntCounter,
     parked: IntCounterVec,
@@ -93,15 +113,15 @@ impl SinkMeter {
         let flushes =
             histograms(registry, "scanflow_sink_flush_duration_seconds", flushes, &["path"]);
         SinkMeter {
-            flushes: flushes.with_label_values(&["unnest"]),
+            flushes: FlushPath::ALL.map(|path| flushes.with_label_values(&[path.name()])),
             rows: Action::ALL.map(|action| rows.with_label_values(&[action.name()])),
             round_trips: round_trips.with_label_values::<&str>(&[]),
             parked,
         }
     }
 
-    pub fn flushed(&self, took: Duration) {
-        self.flushes.observe(took.as_secs_f64());
+    pub fn flushed(&self, path: FlushPath, took: Duration) {
+        self.flushes[path as usize].observe(took.as_secs_f64());
     }
 
     pub fn rows(&self, action: Action, count: u64) {

@@ -89,7 +89,7 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn every_history_ends_as_the_model_says(outcomes in prop::collection::vec(outcomes(), 1..24)) {

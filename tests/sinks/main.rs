@@ -11,7 +11,7 @@ use scanflow::model::{
     UnixTime, Verdict,
 };
 use scanflow::sinks::memory::{InsightEvent, Memory};
-use scanflow::sinks::{Flushed, InsightKey, Sink};
+use scanflow::sinks::{Flushed, InsightKey, LargeOutcome, Sink};
 use tokio::runtime::Runtime;
 
 mod contract;
@@ -37,18 +37,39 @@ type Flush = dyn Fn(&[Outcome]) -> Vec<Flushed>;
 
 const ASSETS_MAX: i64 = 9;
 
+/// Each sink by each of its ways.
 fn candidates() -> Vec<Candidate> {
-    vec![memory(), postgres::candidate()]
+    vec![
+        memory("memory", held),
+        memory("memory, spooled", spooled),
+        postgres::candidate("postgres", usize::MAX, held),
+        postgres::candidate("postgres, copied", 0, held),
+        postgres::candidate("postgres, spooled", 0, spooled),
+    ]
 }
 
-fn memory() -> Candidate {
+type Way = fn(&dyn Sink, &[Outcome]) -> Vec<Flushed>;
+
+/// All outcomes in one flush.
+fn held(sink: &dyn Sink, outcomes: &[Outcome]) -> Vec<Flushed> {
+    RUNTIME.block_on(sink.flush(outcomes)).expect("a working sink")
+}
+
+/// Each outcome by itself, as a large one.
+fn spooled(sink: &dyn Sink, outcomes: &[Outcome]) -> Vec<Flushed> {
+    let flush = |outcome| {
+        let large = LargeOutcome::of(outcome).expect("a disk");
+        RUNTIME.block_on(sink.flush_large(&large)).expect("a working sink")
+    };
+    outcomes.iter().map(flush).collect()
+}
+
+fn memory(name: &'static str, way: Way) -> Candidate {
     let memory = Memory::default();
     let (open, history) = (memory.clone(), memory.clone());
     Candidate {
-        name: "memory",
-        flush: Box::new(move |outcomes| {
-            RUNTIME.block_on(memory.flush(outcomes)).expect("memory does not fail")
-        }),
+        name,
+        flush: Box::new(move |outcomes| way(&memory, outcomes)),
         open: Box::new(move || open.open()),
         history: Box::new(move || history.history()),
     }

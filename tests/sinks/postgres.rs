@@ -9,13 +9,12 @@ use scanflow::model::{
     AssetId, CheckId, ConfigVersion, Fence, Finding, Outcome, Resolution, Scan, ScanSequence,
     Severity,
 };
-use scanflow::sinks::Sink;
 use scanflow::sinks::memory::{Change, InsightEvent};
 use scanflow::sinks::postgres::Postgres;
 use scanflow::store::postgres::Database;
 use scanflow_testing::TestDatabase;
 
-use crate::{ASSETS_MAX, Candidate, RUNTIME};
+use crate::{ASSETS_MAX, Candidate, RUNTIME, Way};
 
 static SHARED: LazyLock<TestDatabase> =
     LazyLock::new(|| RUNTIME.block_on(scanflow_testing::database()));
@@ -37,18 +36,19 @@ pub(crate) async fn add_assets(database: &Database, first: i64, last: i64) {
     client.execute(add, &[&first, &last]).await.expect("new assets");
 }
 
-pub(crate) fn candidate() -> Candidate {
+/// From `copy_findings_min` findings on it copies.
+pub(crate) fn candidate(name: &'static str, copy_findings_min: usize, way: Way) -> Candidate {
     static NEXT_BASE: AtomicI64 = AtomicI64::new(0);
     let base = NEXT_BASE.fetch_add(100, Ordering::Relaxed);
     let database = SHARED.database.clone();
     RUNTIME.block_on(add_assets(&database, base + 1, base + ASSETS_MAX));
-    let sink = Postgres::new(database.clone(), Clock::system());
+    let sink = Postgres::new(database.clone(), Clock::system()).copying_from(copy_findings_min);
     let (reader, history_reader) = (database.clone(), database);
     Candidate {
-        name: "postgres",
+        name,
         flush: Box::new(move |outcomes| {
             let moved: Vec<Outcome> = outcomes.iter().map(|o| moved(o, base)).collect();
-            RUNTIME.block_on(sink.flush(&moved)).expect("a working server")
+            way(&sink, &moved)
         }),
         open: Box::new(move || {
             let rows = RUNTIME.block_on(query(&reader, OPEN, base));

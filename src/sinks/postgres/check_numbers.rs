@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::model::{CheckId, Outcome};
+use crate::model::CheckId;
 use crate::store::postgres::{DatabaseError, Session};
 use crate::telemetry::SinkMeter;
 
@@ -20,27 +20,19 @@ const REGISTER: &str = "insert into checks (name)
 const NUMBERS: &str = "select name, id from checks where name = any($1)";
 
 impl CheckNumbers {
-    /// The numbers of every check that the outcomes completed or found something by.
+    /// The numbers of these checks, and of others.
     pub(super) async fn of(
         &self,
         session: &Session,
-        outcomes: &[&Outcome],
+        checks: BTreeSet<&CheckId>,
         meter: &SinkMeter,
     ) -> Result<Arc<HashMap<CheckId, i16>>, DatabaseError> {
         let known = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        let unknown: BTreeSet<&str> = outcomes
-            .iter()
-            .flat_map(|outcome| {
-                let found = outcome.findings.keys().map(|(check, _)| check);
-                outcome.scope.checks().map(|(check, _)| check).chain(found)
-            })
-            .filter(|check| !known.contains_key(*check))
-            .map(CheckId::as_str)
-            .collect();
-        if unknown.is_empty() {
+        let unknown = checks.into_iter().filter(|check| !known.contains_key(*check));
+        let names: Vec<&str> = unknown.map(CheckId::as_str).collect();
+        if names.is_empty() {
             return Ok(known);
         }
-        let names: Vec<&str> = unknown.into_iter().collect();
         meter.round_trips(2);
         session.execute(REGISTER, &[&names]).await?;
         let mut known = HashMap::clone(&known);

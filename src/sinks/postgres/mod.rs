@@ -1,24 +1,37 @@
 //! Keeps insights in Postgres.
 //!
-//! A flush is one transaction and one round trip: the function `flush_outcomes` (migration V0004).
-//! What can never be stored is found by halving the batch, and kept aside in `dead_letters`.
+//! A flush is one transaction: one round trip with the function `flush_outcomes` (migration V0005),
+//! or, when it finds much, a COPY. What can never be stored is found by halving the batch, and kept
+//! aside in `dead_letters`.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
-use self::batch::Batch;
+pub use self::calibrate::{Calibration, calibrate, calibration};
 use self::check_numbers::CheckNumbers;
-use super::{Flushed, Sink, SinkError};
+use self::part::Part;
+use self::unnest::Batch;
+use super::{Flushed, LargeOutcome, Sink, SinkError, Spool};
 use crate::clock::Clock;
-use crate::model::Outcome;
+use crate::model::{Outcome, UnixTime};
 use crate::store::postgres::{Database, DatabaseError};
-use crate::telemetry::{Action, SinkMeter};
+use crate::telemetry::{Action, FlushPath as Path, SinkMeter};
 
-mod batch;
+mod calibrate;
 mod check_numbers;
+mod copy;
+mod copying;
 mod park;
+mod part;
+mod scans;
+mod stored;
+mod unnest;
+
+/// From so many findings on a flush goes by COPY, if nothing else was measured or said.
+pub const COPY_FINDINGS_MIN: usize = 2_000;
 
 /// One sink of one lane.
 #[derive(Debug)]
@@ -26,6 +39,7 @@ pub struct Postgres {
     database: Database,
     clock: Clock,
     checks: CheckNumbers,
+    copy_findings_min: usize,
     rows: RowCounters,
     meter: SinkMeter,
 }
@@ -45,8 +59,14 @@ struct RowCounters([AtomicU64; 4]);
 impl Postgres {
     /// The lane's own connections: a slow flush must not hold up the other lane.
     pub fn new(database: Database, clock: Clock) -> Postgres {
-        let (checks, rows) = (CheckNumbers::default(), RowCounters::default());
-        Postgres { database, clock, checks, rows, meter: SinkMeter::default() }
+        Postgres {
+            database,
+            clock,
+            checks: CheckNumbers::default(),
+            copy_findings_min: COPY_FINDINGS_MIN,
+            rows: RowCounters::default(),
+            meter: SinkMeter::default(),
+        }
     }
 
     #[must_use]
@@ -60,25 +80,70 @@ impl Postgres {
         Rows { opened, changed, resolved, reopened }
     }
 
+    /// From so many findings on a flush goes by COPY.
+    #[must_use]
+    pub fn copying_from(self, copy_findings_min: usize) -> Postgres {
+        Postgres { copy_findings_min, ..self }
+    }
+
     async fn flush_batch(&self, outcomes: &[&Outcome]) -> Result<Vec<Flushed>, DatabaseError> {
+        let findings: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
+        if self.copy_findings_min <= findings {
+            let spools = outcomes.iter().map(|outcome| Spool::of(&outcome.findings));
+            let spools = spools.collect::<io::Result<Vec<Spool>>>()?;
+            let parts = outcomes.iter().zip(&spools);
+            let parts: Vec<Part<'_>> = parts.map(|(o, findings)| Part::new(o, findings)).collect();
+            return self.flush_parts(&parts).await;
+        }
         let client = self.database.client().await?;
-        let numbers = self.checks.of(&client, outcomes, &self.meter).await?;
+        let checks = outcomes.iter().flat_map(|outcome| {
+            let found = outcome.findings.keys().map(|(check, _)| check);
+            outcome.scope.checks().map(|(check, _)| check).chain(found)
+        });
+        let numbers = self.checks.of(&client, checks.collect(), &self.meter).await?;
         let batch = Batch::new(outcomes, &numbers);
         let started = self.clock.now();
-        self.meter.round_trips(1);
         let flush = batch.flush(&client, started).await?;
-        self.meter.flushed(self.clock.now().since(started));
+        Ok(self.flushed(flush, Path::Unnest, started))
+    }
+
+    async fn flush_parts(&self, parts: &[Part<'_>]) -> Result<Vec<Flushed>, DatabaseError> {
+        let mut client = self.database.client().await?;
+        let checks = parts.iter().flat_map(Part::checks).collect();
+        let numbers = self.checks.of(&client, checks, &self.meter).await?;
+        let started = self.clock.now();
+        let flush = copy::flush(&mut client, parts, &numbers, started).await?;
+        Ok(self.flushed(flush, Path::Copy, started))
+    }
+
+    fn flushed(&self, flush: BatchFlushed, path: Path, started: UnixTime) -> Vec<Flushed> {
+        self.meter.flushed(path, self.clock.now().since(started));
+        self.meter.round_trips(flush.round_trips);
         let changes = [Action::New, Action::Changed, Action::Resolved, Action::Reopened];
         for ((counter, action), rows) in self.rows.0.iter().zip(changes).zip(flush.rows) {
             counter.fetch_add(rows, Ordering::Relaxed);
             self.meter.rows(action, rows);
         }
-        let ended = |how| flush.results.iter().filter(|result| **result == how).count() as u64;
-        self.meter.rows(Action::Unchanged, flush.unchanged);
-        self.meter.rows(Action::Stale, ended(Flushed::Stale));
-        self.meter.rows(Action::Duplicate, ended(Flushed::Duplicate));
-        Ok(flush.results)
+        let results = flush.results.into_iter().map(|result| match result {
+            0 => (Flushed::Done, None),
+            1 => (Flushed::Done, Some(Action::Unchanged)),
+            2 => (Flushed::Duplicate, Some(Action::Duplicate)),
+            _ => (Flushed::Stale, Some(Action::Stale)),
+        });
+        let flushed = results.inspect(|(_, action)| {
+            action.iter().for_each(|action| self.meter.rows(*action, 1));
+        });
+        flushed.map(|(flushed, _)| flushed).collect()
     }
+}
+
+/// What a flush did.
+struct BatchFlushed {
+    /// In the order of the outcomes, as `fence_outcomes` has them.
+    results: Vec<i16>,
+    /// Opened, changed, resolved, reopened.
+    rows: [u64; 4],
+    round_trips: u64,
 }
 
 #[async_trait]
@@ -120,5 +185,20 @@ impl Sink for Postgres {
             }
         }
         Ok(results)
+    }
+
+    async fn flush_large(&self, outcome: &LargeOutcome) -> Result<Flushed, SinkError> {
+        let failed = |err: DatabaseError| SinkError { outcomes: 1, source: Box::new(err) };
+        match self.flush_parts(&[Part::from(outcome)]).await {
+            Ok(flushed) => Ok(flushed[0]),
+            Err(err) if !err.blames_values() => Err(failed(err)),
+            Err(err) => {
+                let held = outcome.held().map_err(|err| failed(err.into()))?;
+                let client = self.database.client().await.map_err(failed)?;
+                self.meter.round_trips(1);
+                let parked = park::park(&client, &held, &err, self.clock.now()).await;
+                parked.map_err(failed)
+            }
+        }
     }
 }

@@ -31,6 +31,11 @@ pub enum DatabaseError {
     ClaimLost,
     #[error("a statement failed")]
     Statement(#[from] tokio_postgres::Error),
+    /// What is to be written lies in a file, which failed.
+    #[error("a spool could not be read")]
+    Spool(#[from] io::Error),
+    #[error("{taken} rows were taken of {sent}")]
+    Rows { sent: u64, taken: u64 },
 }
 
 impl DatabaseError {
@@ -39,6 +44,7 @@ impl DatabaseError {
         match self {
             DatabaseError::Url(_) | DatabaseError::Tls(_) | DatabaseError::Pool(_) => false,
             DatabaseError::TimedOut { .. } | DatabaseError::ClaimLost => true,
+            DatabaseError::Spool(_) | DatabaseError::Rows { .. } => false,
             DatabaseError::Connect { source: err, .. } | DatabaseError::Statement(err) => {
                 is_transient(err)
             }
@@ -54,6 +60,8 @@ impl DatabaseError {
             | DatabaseError::Pool(_)
             | DatabaseError::TimedOut { .. }
             | DatabaseError::ClaimLost
+            | DatabaseError::Spool(_)
+            | DatabaseError::Rows { .. }
             | DatabaseError::Connect { .. } => false,
         }
     }

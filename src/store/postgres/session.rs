@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Buf;
 use deadpool_postgres::Object;
-use futures_util::future::{FutureExt, join3};
+use futures_util::future::{FutureExt, join, join3};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, CopyInSink, Error, Row, RowStream, SimpleQueryMessage, Statement};
@@ -23,6 +23,8 @@ const BEGIN_PATIENTLY: &str = "begin; set local statement_timeout = 600000";
 /// A transaction takes as long as it takes: the long ones read the whole fleet, change the schema,
 /// or write what is large.
 const BEGIN: &str = "begin; set local statement_timeout = 0";
+const BEGIN_COMMITTED: &str =
+    "begin isolation level read committed; set local statement_timeout = 0";
 const BEGIN_SNAPSHOT: &str =
     "begin isolation level repeatable read read only; set local statement_timeout = 0";
 
@@ -115,6 +117,31 @@ impl Session {
     pub async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
         self.begin(BEGIN).await?;
         Ok(Transaction(self))
+    }
+
+    /// A transaction and the answer to its first statement, which is prepared and sent with its
+    /// beginning: one round trip. It sees what was committed before each of its statements.
+    pub(crate) async fn transaction_with(
+        &mut self,
+        sql: &str,
+        values: &[&dyn Parameter],
+    ) -> Result<(Transaction<'_>, Row), Error> {
+        self.is_in_transaction = true;
+        let begun = self.batch_execute(BEGIN_COMMITTED);
+        let (begun, answered) = join(begun, self.query_one(sql, values)).await;
+        begun?;
+        Ok((Transaction(self), answered?))
+    }
+
+    /// Sees to it that the statement will be sent when it is first polled, and not after another
+    /// question to the server.
+    pub(crate) async fn prepare(&self, sql: &str, types: &[Type]) -> Result<(), Error> {
+        if !self.way.keeps_sessions() {
+            return Ok(());
+        }
+        let client = self.client.as_ref().expect("it is there until this is dropped");
+        let prepared = client.prepare_typed_cached(sql, types).await;
+        prepared.map(drop).inspect_err(|err| self.note(err))
     }
 
     /// A transaction that reads one moment.
@@ -247,13 +274,28 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// The commit was sent as a statement, and is through.
+    pub(crate) fn is_committed(self) {
+        self.0.is_in_transaction = false;
+    }
+
     /// What `copy .. from stdin` reads. Prepared, which is right here also behind a pooler: to the end
     /// of the transaction it is the same server, and then the statement is gone.
     pub async fn copy_in<T>(&self, sql: &str) -> Result<CopyInSink<T>, Error>
     where
         T: Buf + Send + 'static,
     {
-        self.0.client().copy_in(sql).await.inspect_err(|err| self.0.note(err))
+        let client = self.0.client();
+        let copying = match self.0.prepared(sql, &[]).await? {
+            Some(statement) => client.copy_in(&statement).await,
+            None => client.copy_in(sql).await,
+        };
+        copying.inspect_err(|err| {
+            self.0.note(err);
+            // The driver ends the COPY that did not begin, and takes the answer to that for the next
+            // statement's.
+            self.0.discard();
+        })
     }
 }
 

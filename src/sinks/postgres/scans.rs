@@ -1,0 +1,35 @@
+//! Scans as the arrays that the functions of migration V0005 take.
+
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use crate::model::{Digest, Scan};
+
+/// Columns of one length.
+#[derive(Debug, Default)]
+pub(super) struct Scans {
+    pub(super) assets: Vec<i64>,
+    pub(super) config_versions: Vec<i64>,
+    pub(super) sequences: Vec<i64>,
+    pub(super) scheduled_at: Vec<SystemTime>,
+    pub(super) durations_us: Vec<i64>,
+    pub(super) records: Vec<i32>,
+    pub(super) digests: Vec<Option<Uuid>>,
+}
+
+impl<'s> FromIterator<(&'s Scan, Option<Digest>)> for Scans {
+    fn from_iter<I: IntoIterator<Item = (&'s Scan, Option<Digest>)>>(scans: I) -> Scans {
+        let mut columns = Scans::default();
+        for (scan, digest) in scans {
+            columns.assets.push(scan.asset.0);
+            columns.config_versions.push(scan.fence.config_version.0.cast_signed());
+            columns.sequences.push(scan.fence.sequence.0.cast_signed());
+            columns.scheduled_at.push(scan.scheduled_at.into());
+            columns.durations_us.push(scan.duration.as_micros() as i64);
+            columns.records.push(i32::try_from(scan.records).unwrap_or(i32::MAX));
+            columns.digests.push(digest.map(|digest| Uuid::from_u128(digest.0)));
+        }
+        columns
+    }
+}
