@@ -50,11 +50,12 @@ impl Status {
 /// Scans a second that `run` aims at; None: as fast as credits allow.
 fn target_per_second(config: &Config, status: &status::Status) -> Option<f64> {
     let schedule = &config.schedule;
-    match schedule.rate {
+    let rate = match schedule.rate {
         Rate::Auto => Some(schedule.buffer * status.nominal_per_second().max(1.0)),
         Rate::Max => None,
         Rate::PerSecond(rate) => Some(rate),
-    }
+    };
+    [rate, config.limits.scans_per_second_max].into_iter().flatten().reduce(f64::min)
 }
 
 fn open(status: &status::Status, severity: Severity) -> i64 {

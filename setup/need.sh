@@ -89,6 +89,14 @@ install_postgres() {
     return "$status"
 }
 
+# Debian starts one for the whole system, which nobody asked for.
+install_pgbouncer() {
+    install "$@"
+    if command -v systemctl >/dev/null; then
+        as_root systemctl disable --now pgbouncer >/dev/null 2>&1 || true
+    fi
+}
+
 may_skip=no
 is_updated=no
 for thing in "$@"; do
@@ -108,11 +116,10 @@ for thing in "$@"; do
             is_updated=yes
         fi
         if is_known_to_apt "${packages[0]}"; then
-            if [ "$thing" = postgres ]; then
-                install_postgres "${packages[@]}" || true
-            else
-                install "${packages[@]}" || true
-            fi
+            case $thing in
+                postgres | pgbouncer) "install_$thing" "${packages[@]}" || true ;;
+                *) install "${packages[@]}" || true ;;
+            esac
         else
             say "apt knows no package ${packages[0]}"
         fi

@@ -1,6 +1,14 @@
 //! Behind PgBouncer with `pool_mode = transaction`, whose two servers all connections share.
 
-use scanflow::model::UnixTime;
+use std::time::Duration;
+
+use scanflow::clock::Clock;
+use scanflow::model::{
+    AssetId, CheckId, ConfigVersion, Fence, Finding, Judged, Outcome, Scan, ScanSequence, Severity,
+    UnixTime, Verdict,
+};
+use scanflow::sinks::postgres::Postgres;
+use scanflow::sinks::{Flushed, Sink};
 use scanflow::store::postgres::migrate::migrate;
 use scanflow::store::postgres::{Database, DatabaseUrl, Pooler};
 use scanflow_testing::{PgBouncer, TestDatabase, ThrowAwayServer};
@@ -33,6 +41,7 @@ async fn a_fleet_is_imported_and_scanned_through_a_pooler_whose_servers_die() {
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     }
     assert_eq!(kill(&direct).await, i64::from(SERVERS), "shared by all connections");
+    while ask(&direct, &KILL.replace("pg_terminate_backend(pid)", "pid")).await != 0 {}
 
     let mut run = Running::start(place.command(&["run", "--once", "-v"]));
     run.says("behind a transaction pooler: statements are not prepared").await;
@@ -91,4 +100,53 @@ async fn a_pooler_is_noticed_and_nothing_is_prepared_behind_it() {
         assert_eq!(row.get::<_, i64>(0), statements + own);
     }
     migrate(&pooled, UnixTime::from_micros(0)).await.expect("nothing to do");
+}
+
+/// Of one scan of an asset: so many findings, of which `changed` have the round in their evidence.
+fn outcome(asset: i64, round: u64, findings: usize, changed: usize) -> Outcome {
+    let found = (0..findings).map(|number| {
+        let round = if number < changed { round } else { 0 };
+        Finding::new(format!("s{number}"), Severity::Low, serde_json::json!({ "round": round }))
+    });
+    let fence = Fence { config_version: ConfigVersion(1), sequence: ScanSequence(round) };
+    let scan = Scan {
+        asset: AssetId(asset),
+        fence,
+        scheduled_at: UnixTime::from_micros(0),
+        duration: Duration::ZERO,
+        records: 0,
+    };
+    let verdict = Verdict::Fail(found.collect());
+    let judged = Judged { check: CheckId::new("t.large"), version: 1, verdict };
+    Outcome::new(scan, vec![judged], true)
+}
+
+#[tokio::test]
+async fn what_is_large_is_copied_behind_a_pooler_too() {
+    const ASSETS: i64 = 4;
+    let server = ThrowAwayServer::start(&[]);
+    let Some(bouncer) = PgBouncer::before(&server, SERVERS).await else { return };
+    let (place, direct) =
+        Place::reached(&server, |name| format!("{} dbname={name}", bouncer.url())).await;
+    let url = DatabaseUrl::new(&place.test.url);
+    let pooled = Database::at(&url, 4, Pooler::Transaction).expect("a valid URL");
+    let client = direct.client().await.expect("a connection");
+    let add = "insert into scan_state (asset_id) select generate_series(1, $1)";
+    client.execute(add, &[&ASSETS]).await.expect("new assets");
+    let sink = Postgres::new(pooled, Clock::system()).copying_from(0);
+    // More flights than servers.
+    for (round, findings, changed) in [(1, 3_000, 0), (2, 2_000, 500), (3, 3_000, 0)] {
+        let flight = async |asset| {
+            let outcomes = [outcome(asset, round, findings, changed)];
+            assert_eq!(sink.flush(&outcomes).await.expect("a flush"), [Flushed::Done]);
+            assert_eq!(sink.flush(&outcomes).await.expect("a flush"), [Flushed::Duplicate]);
+        };
+        tokio::join!(flight(1), flight(2), flight(3), flight(4));
+    }
+    let open = "select count(*) from insights where resolved_at is null";
+    assert_eq!(ask(&direct, open).await, ASSETS * 3_000);
+    for (change, rows) in [(1, 3_000), (2, 500 + 500), (3, 1_000), (4, 1_000)] {
+        let history = format!("select count(*) from insight_events where change = {change}");
+        assert_eq!(ask(&direct, &history).await, ASSETS * rows, "{change}");
+    }
 }
