@@ -1,13 +1,15 @@
 //! `scanflow status`.
 
+use std::fmt;
 use std::io::Write;
 
 use scanflow::config::Config;
 use scanflow::model::Severity;
 use scanflow::schedule::Rate;
-use scanflow::store::postgres::Pooler;
+use scanflow::sinks::postgres::{Calibration, calibration};
 use scanflow::store::postgres::reviews::Classification;
 use scanflow::store::postgres::status::{self, Freshness, Leader};
+use scanflow::store::postgres::{Database, Pooler};
 use serde_json::{Value, json};
 
 use crate::cell;
@@ -36,14 +38,62 @@ impl Status {
             let database = context.existing_database().await?;
             let pooler = database.look_for_pooler(&database).await?;
             let status = status::status(&database, &cadences, &lanes).await?;
+            let copied = Copied::of(&context.config, &database).await?;
             let mut out = Stdout::lock();
             match self.output {
-                Output::Json => writeln!(out, "{}", json(&context.config, &status, pooler))?,
-                Output::Table => print(&mut out, context, &status, pooler)?,
+                Output::Json => {
+                    let mut json = json(&context.config, &status, pooler);
+                    json["sink"] = copied.json();
+                    writeln!(out, "{json}")?;
+                }
+                Output::Table => {
+                    print(&mut out, context, &status, pooler)?;
+                    writeln!(out, "copied by       {copied}")?;
+                }
             }
             out.flush()?;
             Ok(Exit::Done)
         })
+    }
+}
+
+/// From how many findings on a flush is copied.
+enum Copied {
+    Set(usize),
+    Measured(Calibration),
+    NotMeasured,
+}
+
+impl Copied {
+    async fn of(config: &Config, database: &Database) -> Result<Copied, Failure> {
+        Ok(match config.sink.copy_findings_min {
+            Some(set) => Copied::Set(set),
+            None => calibration(database).await?.map_or(Copied::NotMeasured, Copied::Measured),
+        })
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Copied::Set(findings) => json!({ "copy_findings_min": findings, "measured_at": null }),
+            Copied::Measured(Calibration { copy_findings_min, measured_at }) => json!({
+                "copy_findings_min": copy_findings_min,
+                "measured_at": cell::rfc3339(*measured_at),
+            }),
+            Copied::NotMeasured => json!({ "copy_findings_min": null, "measured_at": null }),
+        }
+    }
+}
+
+impl fmt::Display for Copied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Copied::Set(findings) => write!(f, "flushes of {findings} findings or more, as set"),
+            Copied::Measured(Calibration { copy_findings_min, measured_at }) => {
+                let at = cell::time(*measured_at);
+                write!(f, "flushes of {copy_findings_min} findings or more, measured {at}")
+            }
+            Copied::NotMeasured => f.write_str("large flushes; from when on, `run` will measure"),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Settings};
 use scanflow::sinks::Sink;
-use scanflow::sinks::postgres::{Postgres, Rows};
+use scanflow::sinks::postgres::{COPY_FINDINGS_MIN, Postgres, Rows, calibrate};
 use scanflow::stop::Stop;
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
 use scanflow::telemetry::{DatabasePool, Telemetry};
@@ -27,6 +27,8 @@ const TIDY: Duration = Duration::from_secs(6 * 3_600);
 /// How long a server that does not answer may hold up the end of a process, whose lease runs out
 /// anyway.
 const RELEASE_MAX: Duration = Duration::from_secs(2);
+/// How long the sink may be calibrated; else it works with a common value.
+const CALIBRATE_MAX: Duration = Duration::from_secs(10);
 /// Partitions of the history that exist ahead of time.
 const HISTORY_MONTHS: i32 = 3;
 
@@ -51,6 +53,8 @@ pub struct Lead {
     pub rate: Rate,
     pub buffer: f64,
     pub limits: Limits,
+    /// From so many findings on a flush goes by COPY; None: measured.
+    pub copy_findings_min: Option<usize>,
     pub ending: Ending,
     /// Assets that were scanned together are scanned apart from now on.
     pub spread: bool,
@@ -73,6 +77,7 @@ impl Lead {
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
             limits: config.limits.schedule(),
+            copy_findings_min: config.sink.copy_findings_min,
             ending: Ending::Drained,
             spread: false,
             lease_ttl: config.schedule.lease_ttl,
@@ -125,6 +130,10 @@ pub async fn lead(
         control: measured(&connections.control, DatabasePool::Control),
     };
     let stop = lead.stop.clone();
+    let copy_findings_min = tokio::select! {
+        findings = copy_findings_min(&connections.control, clock, lead.copy_findings_min) => findings,
+        () = stop.requested() => return Ok(Led::default()),
+    };
     let taken = tokio::select! {
         taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
         () = stop.requested() => return Ok(Led::default()),
@@ -135,7 +144,7 @@ pub async fn lead(
     };
     let sinks = PerLane::from_fn(|lane| {
         let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
-        Arc::new(sink.measured_by(lead.telemetry.sink()))
+        Arc::new(sink.measured_by(lead.telemetry.sink()).copying_from(copy_findings_min))
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
@@ -149,6 +158,21 @@ pub async fn lead(
     let (summary, lost) = led?;
     let rows = PerLane { fast: sinks.fast.rows(), slow: sinks.slow.rows() };
     Ok(Led { summary, rows, lost })
+}
+
+/// As it was set, or else measured. To run without a measurement is better than not to run.
+async fn copy_findings_min(database: &Database, clock: &Clock, set: Option<usize>) -> usize {
+    if let Some(set) = set {
+        return set;
+    }
+    match tokio::time::timeout(CALIBRATE_MAX, calibrate(database, clock)).await {
+        Ok(Ok(calibration)) => return calibration.copy_findings_min,
+        Ok(Err(err)) => {
+            tracing::warn!(error = &err as &dyn std::error::Error, "could not calibrate the sink");
+        }
+        Err(_elapsed) => tracing::warn!("could not calibrate the sink in {CALIBRATE_MAX:?}"),
+    }
+    COPY_FINDINGS_MIN
 }
 
 async fn lead_under(

@@ -4,6 +4,9 @@
 -- look each one up cost more than to write it, and locked the same few rows in every flush.
 alter table insights drop constraint insights_check_id_fkey;
 
+-- To draw ids one by one took a fifth of the time of a large COPY; gaps between them do no harm.
+alter sequence insights_id_seq cache 100;
+
 -- Which of the outcomes count; `p_asset` ascending. One result an outcome: 0 to be compared with what
 -- is stored, 1 unchanged, 2 duplicate, 3 stale, 4 asset unknown.
 --

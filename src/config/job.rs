@@ -67,6 +67,7 @@ impl JobConfig {
                 ("load_assets_max", load.assets_max == 0),
                 ("load_weight_max", load.weight_max == 0),
                 ("write_outcomes_max", write.outcomes_max == 0),
+                ("write_bytes_max", write.bytes_max == 0),
                 ("write_flights_max", write.flights_max == 0),
             ] {
                 if is_zero {

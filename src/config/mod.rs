@@ -21,12 +21,14 @@ use crate::store::postgres::{Lease, Pooler};
 mod admin;
 mod job;
 mod limits;
+mod sink;
 mod sources;
 mod values;
 
 pub use admin::AdminConfig;
 pub use job::{Impossible, JobConfig, LaneConfig};
 pub use limits::LimitsConfig;
+pub use sink::SinkConfig;
 pub use sources::{ConfigError, Flag, Sources};
 pub use values::Secret;
 
@@ -39,6 +41,7 @@ pub struct Config {
     pub cadence: CadenceConfig,
     pub schedule: ScheduleConfig,
     pub lanes: LanesConfig,
+    pub sink: SinkConfig,
     pub checks: Policy,
     pub run: RunConfig,
     pub admin: AdminConfig,
@@ -101,10 +104,13 @@ pub struct LaneLimits {
     pub load_weight_max: u32,
     /// Outcomes of one flush. Default: 512 and 64.
     pub write_outcomes_max: usize,
-    /// Flushes of a worker at a time. Default: 2 and 1.
+    /// Findings of one flush, which may exceed it by one outcome. Default: 8 MiB.
+    #[serde(with = "values::bytes")]
+    pub write_bytes_max: u64,
+    /// Flushes of a worker at a time. Default: 2.
     pub write_flights_max: usize,
-    /// A flush waits for the end of its epoch, but not longer than this; off: it leaves when the
-    /// writer is idle. Default: 100 ms and off.
+    /// A flush beside another one waits for the end of its epoch, but not longer than this; off: for
+    /// nothing. Default: 100 ms and off.
     #[serde(with = "values::length_or_off")]
     pub group_commit_age_max: Option<Duration>,
 }
@@ -184,8 +190,8 @@ impl Default for LanesConfig {
                 load_assets_max: 1,
                 load_weight_max: 512,
                 write_outcomes_max: 64,
-                write_flights_max: 1,
                 group_commit_age_max: None,
+                ..LaneLimits::default()
             },
         }
     }
@@ -199,6 +205,7 @@ impl Default for LaneLimits {
             load_assets_max: 256,
             load_weight_max: 2_048,
             write_outcomes_max: 512,
+            write_bytes_max: 8 << 20,
             write_flights_max: 2,
             group_commit_age_max: Some(Duration::from_millis(100)),
         }
@@ -293,6 +300,7 @@ impl LaneLimits {
             load: LoadLimits { assets_max: self.load_assets_max, weight_max: self.load_weight_max },
             write: WriteLimits {
                 outcomes_max: self.write_outcomes_max,
+                bytes_max: self.write_bytes_max,
                 flights_max: self.write_flights_max,
                 group_commit_age_max: self.group_commit_age_max,
             },

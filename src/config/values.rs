@@ -140,23 +140,91 @@ pub(super) mod number_or_off {
     }
 }
 
+/// `"auto"`, or a number that is not negative.
+pub(super) mod count_or_auto {
+    use serde::{Deserializer, de};
+
+    use super::{Deserialize, Serializer};
+
+    const AUTO: &str = "auto";
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Word(String),
+        Count(usize),
+    }
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        count: &Option<usize>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match count {
+            Some(count) => serializer.serialize_u64(*count as u64),
+            None => serializer.serialize_str(AUTO),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<usize>, D::Error> {
+        let expected = || de::Error::custom("is a number, or \"auto\"");
+        match Written::deserialize(deserializer).map_err(|_| expected())? {
+            Written::Word(word) if word == AUTO => Ok(None),
+            Written::Word(_) => Err(expected()),
+            Written::Count(count) => Ok(Some(count)),
+        }
+    }
+}
+
+const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// Not for 0.
+fn bytes_of(word: &str) -> Option<u64> {
+    let bytes = UNITS.iter().find_map(|(name, unit)| {
+        word.strip_suffix(name)?.trim_end().parse::<u64>().ok()?.checked_mul(*unit)
+    });
+    bytes.filter(|bytes| *bytes != 0)
+}
+
+fn with_unit(bytes: u64) -> String {
+    let unit = UNITS.iter().find(|(_, unit)| bytes.is_multiple_of(*unit));
+    let (name, unit) = unit.unwrap_or(&("B", 1));
+    format!("{}{name}", bytes / unit)
+}
+
+/// Bytes with their unit such as `"8MiB"`.
+pub(super) mod bytes {
+    use serde::{Deserializer, de};
+
+    use super::{Deserialize, Serializer};
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        bytes: &u64,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::with_unit(*bytes))
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u64, D::Error> {
+        let bytes = super::bytes_of(&String::deserialize(deserializer)?);
+        bytes.ok_or_else(|| de::Error::custom("is a size such as \"8MiB\""))
+    }
+}
+
 /// Bytes with their unit such as `"512MiB"`, or `"off"`.
 pub(super) mod bytes_or_off {
     use serde::{Deserializer, de};
 
     use super::{Deserialize, OFF, Serializer};
 
-    const UNITS: [(&str, u64); 4] =
-        [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
-
     pub(in crate::config) fn serialize<S: Serializer>(
         bytes: &Option<u64>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let Some(bytes) = *bytes else { return serializer.serialize_str(OFF) };
-        let unit = UNITS.iter().find(|(_, unit)| bytes.is_multiple_of(*unit));
-        let (name, unit) = unit.unwrap_or(&("B", 1));
-        serializer.collect_str(&format_args!("{}{name}", bytes / unit))
+        serializer.serialize_str(&bytes.map_or_else(|| OFF.to_owned(), super::with_unit))
     }
 
     pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
@@ -166,11 +234,8 @@ pub(super) mod bytes_or_off {
         if word == OFF {
             return Ok(None);
         }
-        let bytes = UNITS.iter().find_map(|(name, unit)| {
-            word.strip_suffix(name)?.trim_end().parse::<u64>().ok()?.checked_mul(*unit)
-        });
         let expected = "is a size such as \"512MiB\", or \"off\"";
-        bytes.filter(|bytes| *bytes != 0).map(Some).ok_or_else(|| de::Error::custom(expected))
+        super::bytes_of(&word).map(Some).ok_or_else(|| de::Error::custom(expected))
     }
 }
 

@@ -67,6 +67,14 @@ impl Outcome {
         }
         Outcome { scan, scope, findings, unknown, digest }
     }
+
+    /// What its findings take, about.
+    pub fn bytes(&self) -> u64 {
+        let bytes = |finding: &Finding| {
+            size_of::<Finding>() + 2 * finding.subject.len() + finding.evidence.len()
+        };
+        self.findings.values().map(bytes).sum::<usize>() as u64
+    }
 }
 
 /// What a scan completed. A finding is resolved only by an outcome whose scope covers it.

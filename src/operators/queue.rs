@@ -10,10 +10,12 @@ use crate::model::{AssetId, Epoch, Outcome, Ticket, UnixTime};
 #[derive(Clone, Copy, Debug)]
 pub struct WriteLimits {
     pub outcomes_max: usize,
+    /// Findings of one flush, which exceed it by one outcome at most.
+    pub bytes_max: u64,
     /// Flushes at a time.
     pub flights_max: usize,
-    /// Some: a flush waits for the end of its epoch, but not longer than this. None: it leaves when
-    /// the writer is idle, since an epoch of the slow lane may stay open for hours.
+    /// Some: a flush beside another one waits for the end of its epoch, but not longer than this.
+    /// None: it waits for nothing, since an epoch of the slow lane may stay open for hours.
     pub group_commit_age_max: Option<Duration>,
 }
 
@@ -21,6 +23,8 @@ pub(super) struct Waiting {
     pub(super) held: Held,
     pub(super) ticket: Ticket,
     pub(super) outcome: Outcome,
+    /// Of its findings.
+    pub(super) bytes: u64,
     pub(super) since: UnixTime,
 }
 
@@ -36,6 +40,7 @@ pub(super) struct Flying {
 #[derive(Default)]
 pub(super) struct Queue {
     ready: VecDeque<Waiting>,
+    ready_bytes: u64,
     /// The assets that are ready or fly, with the outcomes behind those.
     behind: HashMap<AssetId, VecDeque<Waiting>>,
 }
@@ -46,29 +51,45 @@ impl Queue {
             Some(behind) => behind.push_back(waiting),
             None => {
                 self.behind.insert(waiting.outcome.scan.asset, VecDeque::new());
-                self.ready.push_back(waiting);
+                self.make_ready(waiting);
             }
         }
     }
 
-    /// Whether a flush should leave now.
+    fn make_ready(&mut self, waiting: Waiting) {
+        self.ready_bytes += waiting.bytes;
+        self.ready.push_back(waiting);
+    }
+
+    /// Whether a flush should leave now, beside so many others.
     pub(super) fn is_ripe(
         &self,
         limits: WriteLimits,
+        flights: usize,
         now: UnixTime,
         is_closed: impl Fn(&Epoch) -> bool,
     ) -> bool {
         let Some(first) = self.ready.front() else { return false };
         let Some(age_max) = limits.group_commit_age_max else { return true };
-        limits.outcomes_max <= self.ready.len()
+        flights == 0
+            || limits.outcomes_max <= self.ready.len()
+            || limits.bytes_max <= self.ready_bytes
             || is_closed(first.held.time())
             || age_max <= now.since(first.since)
     }
 
     /// The outcomes of one flush, and what waits for each of them to land.
-    pub(super) fn take(&mut self, outcomes_max: usize) -> (Vec<Outcome>, Vec<Flying>) {
-        let batch = self.ready.drain(..outcomes_max.min(self.ready.len()));
-        let split = |Waiting { held, ticket, outcome, .. }| {
+    pub(super) fn take(&mut self, limits: WriteLimits) -> (Vec<Outcome>, Vec<Flying>) {
+        let mut bytes = 0;
+        let fits = |waiting: &&Waiting| {
+            let before = bytes;
+            bytes += waiting.bytes;
+            before < limits.bytes_max
+        };
+        let count = self.ready.iter().take(limits.outcomes_max).take_while(fits).count();
+        let batch = self.ready.drain(..count);
+        let split = |Waiting { held, ticket, outcome, bytes, .. }| {
+            self.ready_bytes -= bytes;
             let asset = outcome.scan.asset;
             (outcome, Flying { asset, held, ticket })
         };
@@ -78,7 +99,7 @@ impl Queue {
     pub(super) fn landed(&mut self, asset: AssetId) {
         let behind = self.behind.get_mut(&asset).and_then(VecDeque::pop_front);
         match behind {
-            Some(next) => self.ready.push_back(next),
+            Some(next) => self.make_ready(next),
             None => drop(self.behind.remove(&asset)),
         }
     }

@@ -57,14 +57,17 @@ pub fn write<'s>(
                 let held = Rc::new(capability.retain(0));
                 for (ticket, outcome) in outcomes.drain(..) {
                     let held = Rc::clone(&held);
-                    queue.push(Waiting { held, ticket, outcome, since: now });
+                    let bytes = outcome.bytes();
+                    queue.push(Waiting { held, ticket, outcome, bytes, since: now });
                 }
             });
             loop {
                 while flights.len() < limits.flights_max
-                    && queue.is_ripe(limits, now, |epoch| !frontiers[0].less_equal(epoch))
+                    && queue.is_ripe(limits, flights.len(), now, |epoch| {
+                        !frontiers[0].less_equal(epoch)
+                    })
                 {
-                    let (outcomes, mut batch) = queue.take(limits.outcomes_max);
+                    let (outcomes, mut batch) = queue.take(limits);
                     for Flying { ticket, .. } in &mut batch {
                         meter.lap(Stage::WriteWait, ticket, now);
                     }
@@ -134,7 +137,10 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::model::{AssetId, ConfigVersion, Fence, Lane, Origin, Scan, ScanSequence, UnixTime};
+    use crate::model::{
+        AssetId, CheckId, ConfigVersion, Fence, Finding, Lane, Origin, Scan, ScanSequence,
+        Severity, UnixTime,
+    };
     use crate::sinks::SinkError;
     use crate::telemetry::Telemetry;
 
@@ -176,14 +182,32 @@ mod tests {
         (ticket, Outcome::new(scan, Vec::new(), true))
     }
 
+    /// A finding of so many bytes, about.
+    fn found(number: u64, bytes: usize) -> (Ticket, Outcome) {
+        let (ticket, mut outcome) = scanned(number, number as i64);
+        let evidence = serde_json::json!({ "text": "x".repeat(bytes) });
+        let finding = Finding::new("s", Severity::Low, evidence);
+        outcome.findings.insert((CheckId::new("t.a"), "s".to_owned()), finding);
+        (ticket, outcome)
+    }
+
     fn step_until(worker: &mut timely::worker::Worker, is_so: impl Fn() -> bool) {
         let so =
             (0..10_000).any(|_| is_so() || !worker.step_or_park(Some(Duration::from_millis(1))));
         assert!(so && is_so(), "it did not happen in 10 s");
     }
 
-    #[test]
-    fn a_ticket_follows_its_flush_and_an_asset_is_in_one_flight() {
+    /// Sends these outcomes at once through a writer whose flushes pass a gate; `watch` sees the worker
+    /// and the flushes and tickets so far.
+    fn through_a_gate(
+        lane: Lane,
+        limits: WriteLimits,
+        outcomes: Vec<(Ticket, Outcome)>,
+        watch: impl Fn(&mut timely::worker::Worker, &Gate, &dyn Fn() -> Vec<u64>)
+        + Send
+        + Sync
+        + 'static,
+    ) {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let handle = runtime.handle().clone();
@@ -193,30 +217,66 @@ mod tests {
             let mut input = InputHandle::new();
             worker.dataflow::<Epoch, _, _>(|scope| {
                 let sink = Arc::clone(&gate) as Arc<dyn Sink>;
-                let meter = Telemetry::default().lane(Lane::Slow, Clock::system());
-                let limits =
-                    WriteLimits { outcomes_max: 10, flights_max: 2, group_commit_age_max: None };
+                let meter = Telemetry::default().lane(lane, Clock::system());
                 let returned = Rc::clone(&returned);
                 let outcomes = scope.input_from(&mut input);
                 write(outcomes, meter, &handle, sink, limits)
                     .inspect(move |ticket: &Ticket| returned.borrow_mut().push(ticket.number));
             });
-            input.send_batch(&mut vec![scanned(1, 7), scanned(2, 7), scanned(3, 8)]);
+            input.send_batch(&mut outcomes.clone());
+            input.flush(); // its epoch stays open
+            watch(worker, &gate, &|| returned.borrow().clone());
             input.close();
+        });
+    }
 
+    #[test]
+    fn a_ticket_follows_its_flush_and_an_asset_is_in_one_flight() {
+        let limits = WriteLimits {
+            outcomes_max: 10,
+            bytes_max: 1_000,
+            flights_max: 2,
+            group_commit_age_max: None,
+        };
+        let outcomes = vec![scanned(1, 7), scanned(2, 7), scanned(3, 8)];
+        through_a_gate(Lane::Slow, limits, outcomes, |worker, gate, returned| {
             let flown = || gate.flushes.lock().unwrap().clone();
             step_until(worker, || !flown().is_empty());
             assert_eq!(flown(), [[7, 8]], "the second outcome of asset 7 waits");
-            assert!(returned.borrow().is_empty(), "nothing is durable");
+            assert!(returned().is_empty(), "nothing is durable");
 
             gate.permits.add_permits(1);
-            step_until(worker, || 2 <= returned.borrow().len());
-            assert_eq!(*returned.borrow(), [1, 3]);
+            step_until(worker, || 2 <= returned().len());
+            assert_eq!(returned(), [1, 3]);
 
             gate.permits.add_permits(1);
-            step_until(worker, || 3 <= returned.borrow().len());
-            assert_eq!(*returned.borrow(), [1, 3, 2]);
+            step_until(worker, || 3 <= returned().len());
+            assert_eq!(returned(), [1, 3, 2]);
             assert_eq!(flown(), [vec![7, 8], vec![7]]);
+        });
+    }
+
+    #[test]
+    fn an_idle_writer_waits_for_nobody_and_a_flush_is_bounded_in_bytes() {
+        let limits = WriteLimits {
+            outcomes_max: 10,
+            bytes_max: 1_000,
+            flights_max: 2,
+            group_commit_age_max: Some(Duration::from_secs(3_600)),
+        };
+        let outcomes = vec![found(1, 600), found(2, 600), found(3, 600)];
+        through_a_gate(Lane::Fast, limits, outcomes, |worker, gate, returned| {
+            let flown = || gate.flushes.lock().unwrap().clone();
+            step_until(worker, || !flown().is_empty());
+            for _ in 0..10 {
+                worker.step(); // the third would leave now
+            }
+            assert_eq!(flown(), [[1, 2]], "beside a flight it waits for the end of its epoch");
+            gate.permits.add_permits(1);
+            step_until(worker, || 2 <= flown().len());
+            assert_eq!(flown(), [vec![1, 2], vec![3]]);
+            gate.permits.add_permits(1);
+            step_until(worker, || 3 <= returned().len());
         });
     }
 }

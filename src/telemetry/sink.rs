@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, Registry};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use super::{counters, histograms};
+use super::{counters, histograms, levels, sizes};
 
 /// What a flush did, counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,9 @@ pub struct SinkMeter {
     flushes: [Histogram; FlushPath::ALL.len()],
     rows: [IntCounter; Action::ALL.len()],
     round_trips: IntCounter,
+    outcomes: Histogram,
+    bytes: IntCounter,
+    copy_findings_min: IntGauge,
     parked: IntCounterVec,
 }
 
@@ -112,7 +115,24 @@ impl SinkMeter {
         let flushes = "Flushes that succeeded.";
         let flushes =
             histograms(registry, "scanflow_sink_flush_duration_seconds", flushes, &["path"]);
+        let outcomes = sizes(
+            registry,
+            "scanflow_sink_flush_outcomes",
+            "Outcomes of flushes that succeeded.",
+            &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0],
+        );
+        let bytes = "Findings that were given to flushes that succeeded, about.";
+        let bytes = counters(registry, "scanflow_sink_bytes_total", bytes, &[]);
+        let copy_findings_min = levels(
+            registry,
+            "scanflow_sink_copy_findings_min",
+            "From so many findings on a flush is copied.",
+            &[],
+        );
         SinkMeter {
+            outcomes,
+            bytes: bytes.with_label_values::<&str>(&[]),
+            copy_findings_min: copy_findings_min.with_label_values::<&str>(&[]),
             flushes: FlushPath::ALL.map(|path| flushes.with_label_values(&[path.name()])),
             rows: Action::ALL.map(|action| rows.with_label_values(&[action.name()])),
             round_trips: round_trips.with_label_values::<&str>(&[]),
@@ -120,8 +140,15 @@ impl SinkMeter {
         }
     }
 
-    pub fn flushed(&self, path: FlushPath, took: Duration) {
+    /// So many outcomes with findings of so many bytes.
+    pub fn flushed(&self, path: FlushPath, took: Duration, outcomes: usize, bytes: u64) {
         self.flushes[path as usize].observe(took.as_secs_f64());
+        self.outcomes.observe(outcomes as f64);
+        self.bytes.inc_by(bytes);
+    }
+
+    pub fn copying_from(&self, copy_findings_min: usize) {
+        self.copy_findings_min.set(i64::try_from(copy_findings_min).unwrap_or(i64::MAX));
     }
 
     pub fn rows(&self, action: Action, count: u64) {

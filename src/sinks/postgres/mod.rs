@@ -83,6 +83,7 @@ impl Postgres {
     /// From so many findings on a flush goes by COPY.
     #[must_use]
     pub fn copying_from(self, copy_findings_min: usize) -> Postgres {
+        self.meter.copying_from(copy_findings_min);
         Postgres { copy_findings_min, ..self }
     }
 
@@ -104,7 +105,8 @@ impl Postgres {
         let batch = Batch::new(outcomes, &numbers);
         let started = self.clock.now();
         let flush = batch.flush(&client, started).await?;
-        Ok(self.flushed(flush, Path::Unnest, started))
+        let bytes = outcomes.iter().map(|outcome| outcome.bytes()).sum();
+        Ok(self.flushed(flush, Path::Unnest, started, bytes))
     }
 
     async fn flush_parts(&self, parts: &[Part<'_>]) -> Result<Vec<Flushed>, DatabaseError> {
@@ -113,11 +115,19 @@ impl Postgres {
         let numbers = self.checks.of(&client, checks, &self.meter).await?;
         let started = self.clock.now();
         let flush = copy::flush(&mut client, parts, &numbers, started).await?;
-        Ok(self.flushed(flush, Path::Copy, started))
+        let bytes = parts.iter().map(|part| part.findings.bytes()).sum();
+        Ok(self.flushed(flush, Path::Copy, started, bytes))
     }
 
-    fn flushed(&self, flush: BatchFlushed, path: Path, started: UnixTime) -> Vec<Flushed> {
-        self.meter.flushed(path, self.clock.now().since(started));
+    fn flushed(
+        &self,
+        flush: BatchFlushed,
+        path: Path,
+        started: UnixTime,
+        bytes: u64,
+    ) -> Vec<Flushed> {
+        let took = self.clock.now().since(started);
+        self.meter.flushed(path, took, flush.results.len(), bytes);
         self.meter.round_trips(flush.round_trips);
         let changes = [Action::New, Action::Changed, Action::Resolved, Action::Reopened];
         for ((counter, action), rows) in self.rows.0.iter().zip(changes).zip(flush.rows) {

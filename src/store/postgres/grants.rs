@@ -6,16 +6,35 @@ use std::fmt::Write;
 const TABLES: [(&str, &[&str]); 5] = [
     ("select", &["schema_migrations"]),
     // Append-only; dropping old partitions is the owner's.
-    ("select, insert", &["insight_events", "insight_review_events"]),
+    (
+        "select, insert",
+        &[
+            "insight_events",
+            "insight_review_events",
+            "sink_scratch_insights",
+            "sink_scratch_events",
+        ],
+    ),
     ("select, insert, delete", &["records", "asset_changes", "dead_letters"]),
-    ("select, insert, update", &["sources", "accounts", "zones", "checks", "insights"]),
+    (
+        "select, insert, update",
+        &["sources", "accounts", "zones", "checks", "insights", "sink_calibrations"],
+    ),
     ("select, insert, update, delete", &["scan_state", "leases", "insight_reviews"]),
 ];
 
 const SEQUENCES: [&str; 1] = ["asset_ids"];
 
-const FUNCTIONS: [&str; 4] =
-    ["ensure_history_partitions", "flush_outcomes", "park_outcome", "prune_assets"];
+const FUNCTIONS: [&str; 8] = [
+    "ensure_history_partitions",
+    "fence_outcomes",
+    "flush_outcomes",
+    "change_insights",
+    "resolve_insights",
+    "complete_scans",
+    "park_outcome",
+    "prune_assets",
+];
 
 /// SQL that the owner runs once in the database, and again after each migration: it gives `role`,
 /// which exists, what `run`, `import` and the other commands need. Never a superuser, no extension,
