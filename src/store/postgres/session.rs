@@ -206,9 +206,9 @@ impl Session {
             return once().await.inspect_err(|err| self.note(err));
         }
         if !self.way.cuts_off() {
-            let result = once().await.inspect_err(|err| self.note(err));
-            if !self.way.cuts_off() || result.is_ok() {
-                return result;
+            match once().await.inspect_err(|err| self.note(err)) {
+                Err(err) if err.code() == Some(&SqlState::QUERY_CANCELED) => {}
+                result => return result,
             }
         }
         self.patiently(once()).await.inspect_err(|err| self.note(err))

@@ -40,10 +40,13 @@ async fn a_fleet_is_imported_and_scanned_through_a_pooler_whose_servers_die() {
     for ended in [first.end().await, second.end().await] {
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     }
-    assert_eq!(kill(&direct).await, i64::from(SERVERS), "shared by all connections");
+    kill(&direct).await;
     while ask(&direct, &KILL.replace("pg_terminate_backend(pid)", "pid")).await != 0 {}
 
-    let mut run = Running::start(place.command(&["run", "--once", "-v"]));
+    let mut run = place.command(&["run", "--once", "-v"]);
+    // Some flushes are copied, some are not.
+    run.env("SCANFLOW_SINK__COPY_FINDINGS_MIN", "1000");
+    let mut run = Running::start(run);
     run.says("behind a transaction pooler: statements are not prepared").await;
     let scanned = "select count(last_scheduled_at) from scan_state";
     let assets: i64 = ask(&direct, "select count(*) from scan_state").await;
@@ -64,8 +67,10 @@ async fn a_fleet_is_imported_and_scanned_through_a_pooler_whose_servers_die() {
     assert_eq!(ask(&direct, left).await, 0);
 }
 
-async fn kill(database: &Database) -> i64 {
-    ask(database, KILL).await
+/// They are few, whatever runs.
+async fn kill(database: &Database) {
+    let servers = ask(database, KILL).await;
+    assert!(servers <= i64::from(SERVERS), "{servers} servers");
 }
 
 async fn ask(database: &Database, question: &str) -> i64 {
