@@ -275,7 +275,7 @@ impl Transaction<'_> {
     }
 
     /// The commit was sent as a statement, and is through.
-    pub(crate) fn is_committed(self) {
+    pub(crate) fn was_committed(self) {
         self.0.is_in_transaction = false;
     }
 
