@@ -16,8 +16,8 @@ use crate::print::{print, tell};
 use crate::server::Server;
 
 /// A measurement of small flushes takes so many of them that they hold about this many findings.
-const FINDINGS: usize = 20_000;
-const FLUSHES_MAX: usize = 300;
+const FINDINGS: usize = 10_000;
+const FLUSHES_MAX: usize = 150;
 
 /// Every hundredth finding.
 const ONE_PERCENT: u64 = 100;

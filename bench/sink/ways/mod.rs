@@ -95,14 +95,14 @@ const SPOOLED_FROM: usize = 10_000;
 /// The assets that are measured are below it.
 pub(crate) const OTHERS_FROM: i64 = 1_000_000;
 
-/// Nobody writes into empty tables, and over empty tables Postgres plans otherwise: 10,000 assets
+/// Nobody writes into empty tables, and over empty tables Postgres plans otherwise: 4,000 assets
 /// with 5 open insights each.
 const OTHERS: &str = "
-    insert into scan_state (asset_id) select 1000000 + n from generate_series(1, 10000) n;
+    insert into scan_state (asset_id) select 1000000 + n from generate_series(1, 4000) n;
     insert into insights (asset_id, check_id, subject, severity, evidence, first_seen, changed_at)
     select 1000000 + n, 1 + k % 4, format('%s.web.agency.example.gov', left(md5(format('%s %s', n, k)), 8)),
            2, jsonb_build_object('content', format('10.0.%s.%s', n % 256, k), 'ttl', 300), now(), now()
-      from generate_series(1, 10000) n, generate_series(1, 5) k
+      from generate_series(1, 4000) n, generate_series(1, 5) k
      order by 1, 2, 3;
     insert into insight_events (at, asset_id, check_id, subject, change, severity, evidence,
                                 config_version, sequence)
