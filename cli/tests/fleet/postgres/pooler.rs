@@ -67,10 +67,8 @@ async fn a_fleet_is_imported_and_scanned_through_a_pooler_whose_servers_die() {
     assert_eq!(ask(&direct, left).await, 0);
 }
 
-/// They are few, whatever runs.
 async fn kill(database: &Database) {
-    let servers = ask(database, KILL).await;
-    assert!(servers <= i64::from(SERVERS), "{servers} servers");
+    assert!(0 < ask(database, KILL).await, "nobody is there");
 }
 
 async fn ask(database: &Database, question: &str) -> i64 {
