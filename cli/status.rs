@@ -217,7 +217,11 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
         writeln!(out, "                nobody leads: is `scanflow run` running?")?;
     }
     if status.dead_letters != 0 {
-        writeln!(out, "dead letters    {} outcomes that cannot be stored", status.dead_letters)?;
+        writeln!(
+            out,
+            "dead letters    {} outcomes that could not be stored: dlq list",
+            status.dead_letters
+        )?;
     }
     Ok(())
 }

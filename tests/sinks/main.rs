@@ -15,8 +15,10 @@ use scanflow::sinks::{Flushed, InsightKey, LargeOutcome, Sink};
 use tokio::runtime::Runtime;
 
 mod contract;
+mod cut;
 mod histories;
 mod overlap;
+mod parked;
 mod postgres;
 
 /// Connections stay usable only on the runtime that opened them.
