@@ -7,9 +7,9 @@ use scanflow::config::Config;
 use scanflow::model::Severity;
 use scanflow::schedule::Rate;
 use scanflow::sinks::postgres::{Calibration, calibration};
-use scanflow::store::postgres::Database;
 use scanflow::store::postgres::reviews::Classification;
 use scanflow::store::postgres::status::{self, Freshness, Leader};
+use scanflow::store::postgres::{Database, Pooler};
 use serde_json::{Value, json};
 
 use crate::cell;
@@ -36,17 +36,18 @@ impl Status {
         let (cadences, lanes) = (context.config.cadences(), context.config.lanes.lanes());
         context.block_on(async {
             let database = context.existing_database().await?;
+            let pooler = database.look_for_pooler(&database).await?;
             let status = status::status(&database, &cadences, &lanes).await?;
             let copied = Copied::of(&context.config, &database).await?;
             let mut out = Stdout::lock();
             match self.output {
                 Output::Json => {
-                    let mut json = json(&context.config, &status);
+                    let mut json = json(&context.config, &status, pooler);
                     json["sink"] = copied.json();
                     writeln!(out, "{json}")?;
                 }
                 Output::Table => {
-                    print(&mut out, context, &status)?;
+                    print(&mut out, context, &status, pooler)?;
                     writeln!(out, "copied by       {copied}")?;
                 }
             }
@@ -99,11 +100,12 @@ impl fmt::Display for Copied {
 /// Scans a second that `run` aims at; None: as fast as credits allow.
 fn target_per_second(config: &Config, status: &status::Status) -> Option<f64> {
     let schedule = &config.schedule;
-    match schedule.rate {
+    let rate = match schedule.rate {
         Rate::Auto => Some(schedule.buffer * status.nominal_per_second().max(1.0)),
         Rate::Max => None,
         Rate::PerSecond(rate) => Some(rate),
-    }
+    };
+    [rate, config.limits.scans_per_second_max].into_iter().flatten().reduce(f64::min)
 }
 
 fn open(status: &status::Status, severity: Severity) -> i64 {
@@ -126,7 +128,7 @@ fn classified(status: &status::Status) -> impl Iterator<Item = (Classification, 
 }
 
 /// What `--output json` prints.
-pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
+pub(crate) fn json(config: &Config, status: &status::Status, pooler: Pooler) -> Value {
     let plan = |plan: &Freshness| {
         json!({
             "plan": plan.plan,
@@ -165,10 +167,16 @@ pub(crate) fn json(config: &Config, status: &status::Status) -> Value {
         "last_completed_at": status.last_completed_at.map(cell::rfc3339),
         "leases": status.leases.iter().map(lease).collect::<Vec<_>>(),
         "dead_letters": status.dead_letters,
+        "database": { "pooler": pooler },
     })
 }
 
-fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::io::Result<()> {
+fn print(
+    out: &mut Stdout,
+    context: &Context,
+    status: &status::Status,
+    pooler: Pooler,
+) -> std::io::Result<()> {
     let header = ["plan", "cadence", "assets", "scanned", "overdue", "oldest"];
     let mut table = cell::table(&header, context.has_color());
     for plan in &status.plans {
@@ -215,6 +223,9 @@ fn print(out: &mut Stdout, context: &Context, status: &status::Status) -> std::i
     }
     if status.leases.iter().all(|lease| !lease.is_live) {
         writeln!(out, "                nobody leads: is `scanflow run` running?")?;
+    }
+    if pooler == Pooler::Transaction {
+        writeln!(out, "database        behind a transaction pooler")?;
     }
     if status.dead_letters != 0 {
         writeln!(

@@ -87,7 +87,7 @@ begin
              where results[f.outcome] = 0
         ), stored as materialized (
             select o.outcome::integer as outcome, i.check_id, i.subject, i.severity, i.evidence,
-                   i.resolved_at is null as is_open
+                   i.resolved_at is null as is_open, i.ctid as place
               from unnest(p_asset, results) with ordinality as o(asset, result, outcome)
               join insights i on i.asset_id = o.asset
              where o.result = 0
@@ -97,6 +97,7 @@ begin
                    coalesce(f.subject, s.subject) as subject,
                    coalesce(f.severity, s.severity) as severity,
                    coalesce(f.evidence, s.evidence) as evidence,
+                   s.place,
                    case when s.outcome is null then 1
                         when f.outcome is null then case when s.is_open then 3 end
                         when not s.is_open then 4
@@ -115,7 +116,8 @@ begin
         ), difference as materialized (
             select m.*, null::text as reason from matched m where m.change in (1, 2, 4)
             union all
-            select m.outcome, m.check_id, m.subject, m.severity, m.evidence, m.change, m.reason
+            select m.outcome, m.check_id, m.subject, m.severity, m.evidence, m.place, m.change,
+                   m.reason
               from missing m where m.is_completed
         ), inserted as (
             insert into insights
@@ -127,8 +129,7 @@ begin
                set severity = d.severity, evidence = d.evidence, changed_at = p_at,
                    resolved_at = case when d.change = 3 then p_at end, resolution = d.reason
               from difference d
-             where d.change <> 1
-               and (i.asset_id, i.check_id, i.subject) = (p_asset[d.outcome], d.check_id, d.subject)
+             where d.change <> 1 and i.ctid = d.place
         ), history as (
             insert into insight_events (at, asset_id, check_id, subject, change, severity, evidence,
                                         reason, config_version, sequence)
@@ -164,7 +165,7 @@ end $$;
 -- is copied by the caller.
 create function change_insights(
     p_at timestamptz, p_place tid[], p_severity smallint[], p_evidence text[])
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off as $$
 declare
     v_rows bigint;
 begin
@@ -184,7 +185,7 @@ end $$;
 create function resolve_insights(
     p_at timestamptz, p_place tid[], p_is_disabled boolean[],
     p_asset bigint[], p_config_version bigint[], p_sequence bigint[])
-returns void language plpgsql as $$
+returns void language plpgsql set enable_seqscan = off as $$
 declare
     v_rows bigint;
 begin

@@ -22,6 +22,7 @@ has_cargo() {
 }
 
 has_cc() { command -v cc >/dev/null && echo 'int main(void){return 0;}' | cc -x c -o /dev/null - 2>/dev/null; }
+has_pgbouncer() { command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ]; }
 has_named_compilezone() { command -v named-compilezone >/dev/null || [ -x /usr/sbin/named-compilezone ]; }
 
 # Where scanflow itself looks: PG_BIN, PATH, the distributions' folders.
@@ -42,6 +43,7 @@ packages_of() {
         cc) echo gcc libc6-dev ;;
         postgres) echo postgresql ;;
         named-compilezone) echo bind9-utils ;;
+        pgbouncer) echo pgbouncer ;;
     esac
 }
 
@@ -51,6 +53,7 @@ otherwise() {
         cc) echo "install a C compiler with its headers" ;;
         postgres) echo "install the server of PostgreSQL $postgres_major_min or newer, or set PG_BIN to the folder of its programs" ;;
         named-compilezone) echo "install BIND's tools" ;;
+        pgbouncer) echo "install PgBouncer" ;;
     esac
 }
 
@@ -86,6 +89,14 @@ install_postgres() {
     return "$status"
 }
 
+# Debian starts one for the whole system, which nobody asked for.
+install_pgbouncer() {
+    install "$@"
+    if command -v systemctl >/dev/null; then
+        as_root systemctl disable --now pgbouncer >/dev/null 2>&1 || true
+    fi
+}
+
 may_skip=no
 is_updated=no
 for thing in "$@"; do
@@ -105,11 +116,10 @@ for thing in "$@"; do
             is_updated=yes
         fi
         if is_known_to_apt "${packages[0]}"; then
-            if [ "$thing" = postgres ]; then
-                install_postgres "${packages[@]}" || true
-            else
-                install "${packages[@]}" || true
-            fi
+            case $thing in
+                postgres | pgbouncer) "install_$thing" "${packages[@]}" || true ;;
+                *) install "${packages[@]}" || true ;;
+            esac
         else
             say "apt knows no package ${packages[0]}"
         fi

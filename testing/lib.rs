@@ -11,11 +11,13 @@ use uuid::Uuid;
 pub use expected::{Expected, Subject, assert_same, json_lines, json_text};
 pub use http::request;
 pub use metrics::Metrics;
+pub use pgbouncer::PgBouncer;
 pub use server::ThrowAwayServer;
 
 mod expected;
 mod http;
 mod metrics;
+mod pgbouncer;
 mod server;
 
 /// An empty, migrated database that no other test uses.

@@ -6,7 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use scanflow::store::postgres::cluster::{ClusterError, Search, Server, ServerUser, USER};
+use scanflow::store::postgres::cluster::{
+    ClusterError, Search, Server, ServerUser, StopMode, USER,
+};
 use uuid::Uuid;
 
 /// Stops the server and removes its folder when its input ends, which it does however the process
@@ -69,6 +71,18 @@ impl ThrowAwayServer {
         settings: &[(&str, &str)],
         prepare: impl FnOnce(&Server),
     ) -> ThrowAwayServer {
+        ThrowAwayServer::start_from(parent, settings, |server| {
+            server.initialise(&["--no-sync"]).expect("a data folder");
+            prepare(server);
+        })
+    }
+
+    /// With the data folder that `make` makes.
+    fn start_from(
+        parent: &Path,
+        settings: &[(&str, &str)],
+        make: impl FnOnce(&Server),
+    ) -> ThrowAwayServer {
         let (folder, server) = folder_and_server(parent);
         let guard = server
             .user
@@ -81,14 +95,45 @@ impl ThrowAwayServer {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell");
-        server.initialise(&["--no-sync"]).expect("a data folder");
-        prepare(&server);
+        make(&server);
         let socket = ("unix_socket_directories", folder.join("s").display().to_string());
         let own = SETTINGS.iter().chain(settings).map(|(name, value)| (*name, (*value).to_owned()));
         let settings = own.chain([socket]).map(|(name, value)| (name.to_owned(), value)).collect();
         let started = ThrowAwayServer { folder, server, settings, guard };
         started.start_again();
         started
+    }
+
+    /// A standby that follows `primary`, which has to allow replication by the socket, under this
+    /// name.
+    ///
+    /// # Panics
+    /// If Postgres fails.
+    pub fn standby_of(primary: &ThrowAwayServer, name: &str) -> ThrowAwayServer {
+        let parent = primary.folder.parent().expect("a folder above it");
+        let source = format!("{} application_name={name}", primary.url());
+        ThrowAwayServer::start_from(parent, &[], |server| {
+            let backup = server
+                .user
+                .command(&server.binaries.folder.join("pg_basebackup"))
+                .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+                .args(["--wal-method=stream", "--dbname", &source, "--pgdata"])
+                .arg(&server.data)
+                .output()
+                .expect("pg_basebackup");
+            assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
+        })
+    }
+
+    /// Makes a standby the primary, and waits until it is.
+    ///
+    /// # Panics
+    /// If Postgres fails.
+    pub fn promote(&self) {
+        let server = &self.server;
+        let mut promote = server.user.command(&server.binaries.folder.join("pg_ctl"));
+        promote.args(["promote", "-w", "-s", "-D"]).arg(&server.data);
+        assert!(promote.status().expect("pg_ctl").success(), "it is promoted");
     }
 
     /// After it was stopped or has died.
@@ -100,9 +145,29 @@ impl ThrowAwayServer {
         self.server.start(&settings.collect::<Vec<_>>()).expect("a server");
     }
 
+    /// Stops it, and starts it with settings that come after those that it had.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_again_with(&self, settings: &[(&str, &str)]) {
+        self.server.stop(StopMode::Fast).expect("it stops");
+        let had = self.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let new = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        self.server.start(&had.chain(new).collect::<Vec<_>>()).expect("a server");
+    }
+
     /// Without a database.
     pub fn url(&self) -> String {
         format!("host={} user={USER}", self.folder.join("s").display())
+    }
+
+    /// Where everything lies that is its own.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn socket_folder(&self) -> PathBuf {
+        self.folder.join("s")
     }
 
     pub fn server(&self) -> &Server {

@@ -41,10 +41,17 @@ const WORK: &[&str] = &[
     "insert into checks (name) values ('spf.missing') on conflict do nothing",
     "select ensure_partitions(now(), 3)",
     "select opened from flush_outcomes(now(), '{2}', '{1}', '{1}', array[now()], '{10}', '{1}',
-         array[gen_random_uuid()], '{0}', '{0}', '{1}', '{2}', '{1}', '{example.org}', '{2}',
-         array['{}'])",
+         array[gen_random_uuid()], '{0}', '{0}', '{1}', '{false}', '{1}', '{1}', '{example.org}',
+         '{2}', array['{}'])",
     "select opened from flush_outcomes(now(), '{2}', '{1}', '{2}', array[now()], '{10}', '{1}',
-         array[gen_random_uuid()], '{0}', '{0}', '{1}', '{}', '{}', '{}', '{}', '{}', '{true}')",
+         array[gen_random_uuid()], '{0}', '{0}', '{1}', '{true}', '{}', '{}', '{}', '{}', '{}')",
+    "select fence_outcomes('{1}', '{0}', '{0}', '{null}')",
+    "select change_insights(now(), '{}', '{}', '{}'), resolve_insights(now(), '{}', '{}', '{}', '{}', '{}'),
+            complete_scans(now(), '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
+    "insert into sink_scratch_insights overriding system value select * from insights",
+    "insert into sink_scratch_events select * from insight_events",
+    "insert into sink_calibrations values ('server', 'host', 1, now())
+     on conflict (server, host) do update set copy_findings_min = 2",
     "select park_outcome(now(), 1, 1, 1, now(), '22021', 'why', 'x')",
     "insert into insight_reviews values
          (2, 1, 'example.org', 'accepted', now(), 'why', 'me', now())

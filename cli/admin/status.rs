@@ -32,7 +32,8 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
         leases,
         dead_letters,
     };
-    let mut status = status_json(&watched.config, &known);
+    let pooler = watched.database.pooler();
+    let mut status = status_json(&watched.config, &known, pooler);
     if let Value::Object(status) = &mut status {
         // What only the whole fleet could tell, and what nobody has told yet.
         let unknown = [

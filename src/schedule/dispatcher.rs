@@ -95,11 +95,10 @@ impl Dispatcher {
     /// # Panics
     /// If a rate is not positive: the configuration is checked before.
     pub fn new(settings: Settings, agenda: Agenda, now: UnixTime) -> Dispatcher {
-        let limit = settings.limits.per_second_max;
-        assert!(limit.is_none_or(|limit| 0.0 < limit), "a rate is positive");
+        let limits = settings.limits;
         let mut dispatcher = Dispatcher {
             bucket: TokenBucket::new(1.0),
-            limit: limit.map(|per_second| TokenBucket::with_burst(per_second, LIMIT_BURST)),
+            limit: None,
             is_over_memory: false,
             draining: false,
             issued: 0,
@@ -117,8 +116,17 @@ impl Dispatcher {
             Ending::Once => dispatcher.agenda.make_all_due(),
             Ending::OnceDue => dispatcher.agenda.keep_due(now),
         }
+        dispatcher.limit(limits);
         dispatcher.pace(now);
         dispatcher
+    }
+
+    fn limit(&mut self, limits: Limits) {
+        self.settings.limits = limits;
+        self.limit = limits.per_second_max.map(|per_second| {
+            assert!(0.0 < per_second, "a rate is positive");
+            TokenBucket::with_burst(per_second, LIMIT_BURST)
+        });
     }
 
     /// Follows the fleet. An asset that is under way is counted from that scan; with an end in

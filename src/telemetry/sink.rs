@@ -89,8 +89,8 @@ pub struct SinkMeter {
     flushes: [Histogram; FlushPath::ALL.len()],
     rows: [IntCounter; Action::ALL.len()],
     round_trips: IntCounter,
-    outcomes: Histogram,
-    bytes: IntCounter,
+    outcomes: IntCounter,
+    bytes: Histogram,
     copy_findings_min: IntGauge,
     parked: IntCounterVec,
 }
@@ -123,14 +123,14 @@ impl SinkMeter {
         let flushes = "Flushes that succeeded.";
         let flushes =
             histograms(registry, "scanflow_sink_flush_duration_seconds", flushes, &["path"]);
-        let outcomes = sizes(
+        let outcomes = "Outcomes of flushes that succeeded.";
+        let outcomes = counters(registry, "scanflow_sink_outcomes_total", outcomes, &[]);
+        let bytes = sizes(
             registry,
-            "scanflow_sink_flush_outcomes",
-            "Outcomes of flushes that succeeded.",
-            &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0],
+            "scanflow_sink_flush_bytes",
+            "Findings of flushes that succeeded, about.",
+            &[1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8],
         );
-        let bytes = "Findings that were given to flushes that succeeded, about.";
-        let bytes = counters(registry, "scanflow_sink_bytes_total", bytes, &[]);
         let copy_findings_min = levels(
             registry,
             "scanflow_sink_copy_findings_min",
@@ -138,8 +138,8 @@ impl SinkMeter {
             &[],
         );
         SinkMeter {
-            outcomes,
-            bytes: bytes.with_label_values::<&str>(&[]),
+            outcomes: outcomes.with_label_values::<&str>(&[]),
+            bytes,
             copy_findings_min: copy_findings_min.with_label_values::<&str>(&[]),
             flushes: FlushPath::ALL.map(|path| flushes.with_label_values(&[path.name()])),
             rows: Action::ALL.map(|action| rows.with_label_values(&[action.name()])),
@@ -151,8 +151,8 @@ impl SinkMeter {
     /// So many outcomes with findings of so many bytes.
     pub fn flushed(&self, path: FlushPath, took: Duration, outcomes: usize, bytes: u64) {
         self.flushes[path as usize].observe(took.as_secs_f64());
-        self.outcomes.observe(outcomes as f64);
-        self.bytes.inc_by(bytes);
+        self.outcomes.inc_by(outcomes as u64);
+        self.bytes.observe(bytes as f64);
     }
 
     pub fn copying_from(&self, copy_findings_min: usize) {

@@ -14,6 +14,7 @@ use scanflow::sinks::memory::{InsightEvent, Memory};
 use scanflow::sinks::{Flushed, InsightKey, LargeOutcome, Sink};
 use tokio::runtime::Runtime;
 
+mod calibration;
 mod contract;
 mod cut;
 mod histories;

@@ -9,6 +9,7 @@ mod dice;
 mod hangup;
 mod killed;
 mod leader;
+mod postgres;
 mod private;
 mod repaired;
 mod running;

@@ -191,3 +191,40 @@ fn a_ticket_that_comes_twice_is_a_bug() {
     dispatcher.release(&out[0].0, NOON);
     dispatcher.release(&out[0].0, NOON);
 }
+
+#[test]
+fn a_limit_caps_every_rate_and_counts_what_the_rate_lets_pass() {
+    for rate in [Rate::Max, Rate::PerSecond(100.0), Rate::Auto] {
+        let assets = [(1, None); 200];
+        let mut dispatcher = dispatcher(rate, Ending::Once, &assets);
+        dispatcher.limit(Limits { per_second_max: Some(10.0), memory_max: None });
+        assert_eq!(dispatcher.per_second_max().map(|rate| rate <= 10.0), Some(true));
+        let mut emitted = 0;
+        // A pause earns next to nothing.
+        for tick in 0..100 {
+            let now = NOON + DAY + Duration::from_millis(100) * tick;
+            for (ticket, _) in emit(&mut dispatcher, now) {
+                emitted += 1;
+                dispatcher.release(&ticket, now);
+            }
+        }
+        assert!((95..=101).contains(&emitted), "{rate:?}: {emitted} in 10 s");
+    }
+}
+
+#[test]
+fn above_the_memory_limit_one_scan_goes_at_a_time_and_never_none() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Once, &[(1, None); 3]);
+    dispatcher.limit(Limits { per_second_max: None, memory_max: Some(100) });
+    dispatcher.uses_memory(Some(101));
+    let first = emit(&mut dispatcher, NOON);
+    assert_eq!(first.len(), 1);
+    assert_eq!(dispatcher.held_back(Lane::Fast, NOON), Some(HeldBack::Memory));
+    dispatcher.release(&first[0].0, NOON);
+    let second = emit(&mut dispatcher, NOON);
+    assert_eq!(second.len(), 1);
+    dispatcher.uses_memory(Some(100));
+    assert_eq!(emit(&mut dispatcher, NOON).len(), 1, "the bound itself is allowed");
+    dispatcher.uses_memory(None);
+    assert_eq!(dispatcher.held_back(Lane::Fast, NOON), None);
+}

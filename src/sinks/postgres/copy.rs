@@ -108,7 +108,7 @@ pub(super) async fn flush(
     }
     rest.send(transaction.batch_execute("commit")).await?;
     rest.finish().await?;
-    transaction.is_committed();
+    transaction.was_committed();
 
     let resolved = difference.stored.missing().count() as u64;
     Ok(BatchFlushed {

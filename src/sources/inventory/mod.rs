@@ -131,7 +131,7 @@ pub async fn import(
 pub(super) async fn analyze(database: &Database, report: &Report) -> Result<(), DatabaseError> {
     if report.written.changed > ANALYZED_ABOVE {
         let client = database.client().await?;
-        client.batch_execute("analyze accounts, zones, records, scan_state").await?;
+        client.execute("analyze accounts, zones, records, scan_state", &[]).await?;
     }
     Ok(())
 }

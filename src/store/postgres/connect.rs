@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::NoTls;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::DatabaseError;
 use super::tls::{self, Trust};
 use super::url::{DatabaseUrl, UrlError};
 
-/// For one address, if the URL does not set `connect_timeout`.
+/// For one address, if the URL does not set `connect_timeout`; of several hosts one may be gone, and
+/// the next has to be tried before the lease runs out.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT_OF_MANY: Duration = Duration::from_secs(2);
 /// A peer that is gone without a word is noticed after this time, and not after two hours.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Between two questions whether it is still there, which the system asks rarely by itself.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// TLS, authentication and the question whether the server takes writes.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(20);
@@ -36,11 +40,19 @@ pub(super) fn pool(
     if !is_set("application_name") {
         config.application_name("scanflow");
     }
+    let has_many = config.get_hosts().len() > 1;
     if !is_set("connect_timeout") {
-        config.connect_timeout(CONNECT_TIMEOUT);
+        config.connect_timeout(if has_many { CONNECT_TIMEOUT_OF_MANY } else { CONNECT_TIMEOUT });
+    }
+    if has_many && !is_set("target_session_attrs") {
+        // Of several hosts one is the primary, and which one it is may change.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     if !is_set("keepalives_idle") {
         config.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if !is_set("keepalives_interval") {
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
     }
     if !is_set("tcp_user_timeout") {
         config.tcp_user_timeout(TCP_USER_TIMEOUT);

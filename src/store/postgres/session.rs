@@ -206,9 +206,9 @@ impl Session {
             return once().await.inspect_err(|err| self.note(err));
         }
         if !self.way.cuts_off() {
-            let result = once().await.inspect_err(|err| self.note(err));
-            if !self.way.cuts_off() || result.is_ok() {
-                return result;
+            match once().await.inspect_err(|err| self.note(err)) {
+                Err(err) if err.code() == Some(&SqlState::QUERY_CANCELED) => {}
+                result => return result,
             }
         }
         self.patiently(once()).await.inspect_err(|err| self.note(err))
@@ -275,7 +275,7 @@ impl Transaction<'_> {
     }
 
     /// The commit was sent as a statement, and is through.
-    pub(crate) fn is_committed(self) {
+    pub(crate) fn was_committed(self) {
         self.0.is_in_transaction = false;
     }
 

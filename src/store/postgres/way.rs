@@ -104,7 +104,16 @@ impl Database {
         } else if way.pooler == Pooler::Transaction {
             say();
         }
-        Ok(if way.keeps_sessions() { Pooler::None } else { Pooler::Transaction })
+        Ok(self.pooler())
+    }
+
+    /// What lies between, as far as it is known.
+    pub fn pooler(&self) -> Pooler {
+        match (self.way.keeps_sessions(), self.way.is_known.load(Ordering::Relaxed)) {
+            (true, _) => Pooler::None,
+            (false, true) => Pooler::Transaction,
+            (false, false) => Pooler::Auto,
+        }
     }
 }
 

@@ -6,12 +6,17 @@
 //! could only drift apart while a transaction writes, so each holds a second lock, shared, until its
 //! end; the next import waits for those before it reads anything.
 
+use std::time::Duration;
+
 use super::super::{Database, DatabaseError, Parameter, Session, Transaction};
 
 /// The first half of the keys of advisory locks, the other one is the source: of the import ("scan"),
 /// and of each transaction that writes for it ("scao").
 const IMPORTS: i32 = 0x7363_616e;
 const WRITES: i32 = IMPORTS + 1;
+
+/// Between two tries for the lock behind a pooler.
+const PAUSE: Duration = Duration::from_millis(200);
 
 const HELD: &str = "select exists (
     select from pg_locks l join pg_database d on d.oid = l.database
@@ -45,12 +50,20 @@ impl Claim {
             writer.query_one("select pg_advisory_lock($1, $2)", &[&IMPORTS, &source]).await?;
             return Ok(Claim { source, holder: None });
         }
-        let session = database.client().await?.into_open_transaction().await?;
-        session.batch_execute("set local idle_in_transaction_session_timeout = 0").await?;
-        let lock = "select pg_backend_pid(), pg_advisory_xact_lock($1, $2)";
-        let backend = session.query_one(lock, &[&IMPORTS, &source]).await?.get(0);
+        let holder = loop {
+            let session = database.client().await?.into_open_transaction().await?;
+            session.batch_execute("set local idle_in_transaction_session_timeout = 0").await?;
+            let lock = "select pg_try_advisory_xact_lock($1, $2), pg_backend_pid()";
+            let row = session.query_one(lock, &[&IMPORTS, &source]).await?;
+            if row.get(0) {
+                break Holder { _session: session, backend: row.get(1) };
+            }
+            // Whoever waits inside of a transaction takes a server from the one that is waited for.
+            drop(session);
+            tokio::time::sleep(PAUSE).await;
+        };
         writer.query_one("select pg_advisory_xact_lock($1, $2)", &[&WRITES, &source]).await?;
-        Ok(Claim { source, holder: Some(Holder { _session: session, backend }) })
+        Ok(Claim { source, holder: Some(holder) })
     }
 
     /// Begins a transaction that may write.
