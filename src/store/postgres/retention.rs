@@ -45,13 +45,13 @@ impl Retention {
         now: UnixTime,
         page: &mut Page,
     ) -> Result<Forgotten, DatabaseError> {
-        let client = database.client().await?;
         let (now, mut forgotten) = (SystemTime::from(now), Forgotten::default());
         let months = [("insight_events", self.history), ("dead_letters", self.dead_letters)];
         for (table, keep) in months.into_iter().filter_map(|(table, keep)| Some((table, keep?))) {
             let drop = "select drop_old_partition($1, $2, make_interval(secs => $3))";
             let seconds = keep.as_secs_f64();
             loop {
+                let client = database.client().await?;
                 match client.query_one(drop, &[&table, &now, &seconds]).await {
                     Ok(row) => match row.get::<_, Option<String>>(0) {
                         Some(name) => forgotten.partitions.push(name),
@@ -68,9 +68,10 @@ impl Retention {
         let Some(keep) = self.insights_resolved else { return Ok(forgotten) };
         let delete = "select deleted, next_page
                         from forget_resolved_insights($1, make_interval(secs => $2), $3, $4)";
-
         while forgotten.insights < INSIGHTS_MAX {
             let seconds = keep.as_secs_f64();
+            // Lent for a page: others wait for the same connections.
+            let client = database.client().await?;
             let row = client.query_one(delete, &[&now, &seconds, &page.0, &PAGES]).await?;
             forgotten.insights += u64::from(row.get::<_, i32>(0).unsigned_abs());
             page.0 = row.get::<_, Option<i64>>(1).unwrap_or(0);
