@@ -1,12 +1,13 @@
 //! `scanflow restore`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use scanflow::clock::Clock;
 use scanflow::store::postgres::cluster;
 
 use crate::backup::amounts;
+use crate::confirm::confirm;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::stdout::Stdout;
@@ -41,7 +42,10 @@ impl Restore {
             if let Some(present) = restore.present().filter(|present| !present.is_empty())
                 && !self.yes
             {
-                confirm(&amounts(&present)).await?;
+                let present = amounts(&present);
+                let refusal = format!("the database holds {present}: `--yes` replaces them");
+                let question = format!("The database holds {present}. Replace them?");
+                confirm(&question, refusal, "nothing was replaced").await?;
             }
             let began = clock.now();
             let counts = restore.run(&clock).await?;
@@ -58,26 +62,5 @@ impl Restore {
             out.flush()?;
             Ok(Exit::Done)
         })
-    }
-}
-
-/// Whoever is at the terminal has to agree.
-async fn confirm(present: &str) -> Result<(), Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let message = format!("the database holds {present}: `--yes` replaces them");
-        return Err(Failure::usage(message));
-    }
-    write!(io::stderr(), "The database holds {present}. Replace them? [y/N] ")?;
-    // On a thread that nobody waits for: Ctrl-C ends the process while it reads.
-    let (answered, answer) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = io::stdin().read_line(&mut line);
-        let _ = answered.send(read.map(|_| line)); // an error means that nobody waits any more
-    });
-    let line = answer.await??;
-    match line.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::usage("nothing was replaced".to_owned())),
     }
 }

@@ -228,7 +228,11 @@ fn print(
         writeln!(out, "database        behind a transaction pooler")?;
     }
     if status.dead_letters != 0 {
-        writeln!(out, "dead letters    {} outcomes that cannot be stored", status.dead_letters)?;
+        writeln!(
+            out,
+            "dead letters    {} outcomes that could not be stored: dlq list",
+            status.dead_letters
+        )?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Set
 use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{COPY_FINDINGS_MIN, Postgres, Rows, calibrate};
 use scanflow::stop::Stop;
+use scanflow::store::postgres::retention::{Forgotten, Page, Retention};
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
 use scanflow::telemetry::{DatabasePool, Telemetry};
 use tokio::runtime::Handle;
@@ -22,15 +23,15 @@ use crate::{HOME, Job, JobError, Shape, Summary, run};
 
 /// How often changes of the fleet are read.
 const FOLLOW: Duration = Duration::from_secs(1);
-/// How often partitions are made and old change rows deleted.
+/// How often partitions are made, and forgotten what is old.
 const TIDY: Duration = Duration::from_secs(6 * 3_600);
 /// How long a server that does not answer may hold up the end of a process, whose lease runs out
 /// anyway.
 const RELEASE_MAX: Duration = Duration::from_secs(2);
 /// How long the sink may be calibrated; else it works with a common value.
 const CALIBRATE_MAX: Duration = Duration::from_secs(10);
-/// Partitions of the history that exist ahead of time.
-const HISTORY_MONTHS: i32 = 3;
+/// Months whose partitions exist ahead of time.
+const MONTHS_AHEAD: i32 = 3;
 
 /// Connections that wait for nobody else's: a lane that is stuck holds its own.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct Lead {
     pub ending: Ending,
     /// Assets that were scanned together are scanned apart from now on.
     pub spread: bool,
+    /// How long things are kept.
+    pub retention: Retention,
     pub lease_ttl: Duration,
     pub feed: Feed,
     pub stop: Stop,
@@ -80,6 +83,7 @@ impl Lead {
             copy_findings_min: config.sink.copy_findings_min,
             ending: Ending::Drained,
             spread: false,
+            retention: config.retention.into(),
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
             stop: Stop::default(),
@@ -144,7 +148,9 @@ pub async fn lead(
     };
     let sinks = PerLane::from_fn(|lane| {
         let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
-        Arc::new(sink.measured_by(lead.telemetry.sink()).copying_from(copy_findings_min))
+        let tries = lead.telemetry.lane(lane, clock.clone()).flushes;
+        let sink = sink.measured_by(lead.telemetry.sink()).retried_as(tries);
+        Arc::new(sink.copying_from(copy_findings_min))
     });
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
     // Its time is over soon in any case: an error here changes nothing.
@@ -232,8 +238,13 @@ async fn lead_under(
     });
     let _tidying = AbortOnDropHandle::new({
         let (database, clock) = (database.clone(), clock.clone());
+        let (retention, mut page) = (lead.retention, Page::default());
         tokio::spawn(async move {
             loop {
+                // The start has tidied up, and does not wait for what is forgotten.
+                if let Err(err) = forget(&database, &clock, &retention, &mut page).await {
+                    tracing::warn!(error = &err as &dyn std::error::Error, "could not forget");
+                }
                 tokio::time::sleep(TIDY).await;
                 if let Err(err) = tidy(&database, &clock).await {
                     tracing::warn!(error = &err as &dyn std::error::Error, "could not tidy up");
@@ -263,6 +274,24 @@ async fn tidy(database: &Database, clock: &Clock) -> Result<(), DatabaseError> {
     postgres::forget_changes(database).await?;
     let client = database.client().await?;
     let now = SystemTime::from(clock.now());
-    client.query_one("select ensure_history_partitions($1, $2)", &[&now, &HISTORY_MONTHS]).await?;
+    client.query_one("select ensure_partitions($1, $2)", &[&now, &MONTHS_AHEAD]).await?;
+    Ok(())
+}
+
+/// Drops and deletes what is older than anybody wants to know.
+async fn forget(
+    database: &Database,
+    clock: &Clock,
+    retention: &Retention,
+    page: &mut Page,
+) -> Result<(), DatabaseError> {
+    let Forgotten { partitions, busy, insights } =
+        retention.forget(database, clock.now(), page).await?;
+    if !partitions.is_empty() || insights != 0 {
+        tracing::info!(?partitions, insights, "forgot what is older than `[retention]` says");
+    }
+    if !busy.is_empty() {
+        tracing::info!(tables = ?busy, "old months are in use and dropped another time");
+    }
     Ok(())
 }

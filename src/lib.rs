@@ -2,8 +2,8 @@
 //! `dataflows/`.
 //!
 //! Layers, each may use only those before it:
-//! 1. [`model`]: what flows. [`clock`], [`panics`], [`stop`]: the time, the fate of a panic, the
-//!    wish to end; each the only place of its kind.
+//! 1. [`model`]: what flows. [`clock`], [`panics`], [`stop`], [`backoff`]: the time, the fate of a
+//!    panic, the wish to end, the pause before another try; each the only place of its kind.
 //! 2. [`checks`], [`lanes`], [`schedule`], [`inventory`]: what is decided, and how input is read.
 //!    Pure: no I/O, no clock, no timely. So is [`generate`], which makes fleets of what [`inventory`]
 //!    describes, and knows no check. [`telemetry`]: what is measured.
@@ -12,6 +12,7 @@
 //! 5. [`operators`]: timely; each a verb, one file.
 //! 6. [`config`] gathers the settings, [`worker`] runs the workers and ends them together.
 
+pub mod backoff;
 pub mod checks;
 pub mod clock;
 pub mod config;

@@ -119,8 +119,9 @@ fn what_is_tried_again_counts_until_nobody_tries() {
     let telemetry = Telemetry::default();
     let meter = telemetry.lane(Lane::Fast, Clock::system());
     let count = |name| Metrics::read(&telemetry.render(NOW)).sum(name, &[("lane", "fast")]);
-    let once = meter.flushes.failed(None);
-    let twice = meter.flushes.failed(Some(once));
+    let err = std::io::Error::other("away");
+    let once = meter.flushes.failed(None, &err);
+    let twice = meter.flushes.failed(Some(once), &err);
     assert_eq!(count("scanflow_sink_retrying"), 1.0, "one flush");
     assert_eq!(count("scanflow_sink_failures_total"), 2.0);
     drop(twice);

@@ -17,7 +17,7 @@ async fn migrates_once_and_only_what_is_missing() {
 
     let first = migrate(&test.database, AT).await.expect("migrated");
     let files: Vec<&str> = migrate::ALL.iter().map(|migration| migration.file).collect();
-    assert_eq!((first.version, first.files, first.partitions), (NEWEST, files, 4));
+    assert_eq!((first.version, first.files, first.partitions), (NEWEST, files, 8));
     let second = migrate(&test.database, AT).await.expect("migrated");
     assert_eq!((second.files.len(), second.partitions), (0, 0));
     check_version(&test.database).await.expect("the newest schema");
@@ -45,6 +45,40 @@ async fn makes_the_partitions_of_the_month_and_three_more() {
         let row = client.query_one(insert, &[&(start + day * days)]).await.expect("an event");
         assert_eq!(row.get::<_, String>(0), partition);
     }
+}
+
+#[tokio::test]
+async fn dead_letters_are_kept_when_they_get_months() {
+    let test = scanflow_testing::empty_database().await;
+    let client = test.database.client().await.expect("a connection");
+    for migration in migrate::ALL.iter().filter(|migration| migration.version < 6) {
+        client.batch_execute(migration.sql).await.expect(migration.file);
+    }
+    client
+        .batch_execute(
+            "insert into dead_letters (at, asset_id, config_version, sequence, sqlstate, message,
+                                       payload)
+             select '2026-08-31 23:00+00'::timestamptz + n * interval '1 hour', n, 1, 1, '22021',
+                    'why', 'x' from generate_series(1, 3) n;
+             delete from dead_letters where asset_id = 1",
+        )
+        .await
+        .expect("letters");
+    let months = migrate::ALL.iter().find(|migration| migration.version == 6).expect("it is there");
+    client.batch_execute(months.sql).await.expect(months.file);
+    client
+        .batch_execute(
+            "insert into dead_letters (at, asset_id, config_version, sequence, sqlstate, message,
+                                       payload)
+             values ('2026-09-02', 4, 1, 1, '22021', 'why', 'x')",
+        )
+        .await
+        .expect("a new one");
+    let rows =
+        "select format('%s %s %s', id, asset_id, tableoid::regclass) from dead_letters order by id";
+    let rows = client.query(rows, &[]).await.expect("rows");
+    let rows: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(rows, [2, 3, 4].map(|id| format!("{id} {id} dead_letters_202609")));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use crate::store::postgres::{Lease, Pooler};
 mod admin;
 mod job;
 mod limits;
+mod retention;
 mod sink;
 mod sources;
 mod values;
@@ -28,6 +29,7 @@ mod values;
 pub use admin::AdminConfig;
 pub use job::{Impossible, JobConfig, LaneConfig};
 pub use limits::LimitsConfig;
+pub use retention::RetentionConfig;
 pub use sink::SinkConfig;
 pub use sources::{ConfigError, Flag, Sources};
 pub use values::Secret;
@@ -43,6 +45,7 @@ pub struct Config {
     pub lanes: LanesConfig,
     pub sink: SinkConfig,
     pub checks: Policy,
+    pub retention: RetentionConfig,
     pub run: RunConfig,
     pub admin: AdminConfig,
     pub log: LogConfig,
@@ -263,6 +266,7 @@ impl Config {
                 return impossible(&key, "disables and enables the same check");
             }
         }
+        self.retention.check()?;
         if self.run.workers == 0 {
             return impossible("run.workers", "must be at least 1");
         }

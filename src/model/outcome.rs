@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::{
@@ -85,7 +86,8 @@ impl Outcome {
 pub struct Scope(BTreeMap<CheckId, Resolution>);
 
 /// Why an open finding that was not found again is resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The check looked and did not find it.
     Fixed,
@@ -100,6 +102,12 @@ impl Resolution {
             Resolution::Fixed => "fixed",
             Resolution::CheckDisabled => "check_disabled",
         }
+    }
+}
+
+impl FromIterator<(CheckId, Resolution)> for Scope {
+    fn from_iter<T: IntoIterator<Item = (CheckId, Resolution)>>(completed: T) -> Scope {
+        Scope(completed.into_iter().collect())
     }
 }
 

@@ -73,7 +73,8 @@ impl Verdict {
 }
 
 /// Why a check gave no complete answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UnknownReason {
     /// The snapshot does not say anything about this part of the configuration.
     Lacks(Facet),

@@ -17,13 +17,13 @@ use timely::progress::operate::FrontierInterest;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
-use super::backoff::Backoff;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
+use crate::backoff::Backoff;
 use crate::checks::Checks;
 use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
 use crate::store::{self, SnapshotStore};
-use crate::telemetry::{End, LaneMeter, Stage, Tries};
+use crate::telemetry::{End, LaneMeter, Retrying, Stage, Tries};
 
 /// A scan that can be judged.
 #[derive(Clone, Debug)]
@@ -141,13 +141,15 @@ async fn query(
     tries: Tries,
 ) -> BTreeMap<AssetId, Snapshot> {
     let mut backoff = Backoff::new();
-    let mut retrying = None;
+    let mut retrying: Option<Retrying> = None;
     loop {
         match store::load_with_references(&*store, checks, &assets).await {
-            Ok(snapshots) => return snapshots,
+            Ok(snapshots) => {
+                retrying.into_iter().for_each(Retrying::passed);
+                return snapshots;
+            }
             Err(err) => {
-                tracing::warn!(error = &err as &dyn std::error::Error, "loading again");
-                retrying = Some(tries.failed(retrying));
+                retrying = Some(tries.failed(retrying, &err));
                 backoff.pause().await;
             }
         }

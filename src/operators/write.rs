@@ -15,13 +15,13 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::alarm::Alarm;
-use super::backoff::Backoff;
 use super::emit::{Output, emit};
 use super::flights::Flights;
 use super::queue::{Flying, Queue, Waiting, WriteLimits};
+use crate::backoff::Backoff;
 use crate::model::{Epoch, Outcome, Ticket};
 use crate::sinks::{Flushed, Sink};
-use crate::telemetry::{End, LaneMeter, Stage, Tries};
+use crate::telemetry::{End, LaneMeter, Retrying, Stage, Tries};
 
 /// Promise: one ticket for every outcome, after it is durable (applied, recognised as duplicate or
 /// stale, or parked); until then its capability is held. An asset is in one flight at a time.
@@ -100,16 +100,16 @@ pub fn write<'s>(
 /// Tries until the sink knows what became of each outcome: giving up would acknowledge them.
 async fn flush(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>, tries: Tries) -> Vec<Flushed> {
     let mut backoff = Backoff::new();
-    let mut retrying = None;
+    let mut retrying: Option<Retrying> = None;
     loop {
         match sink.flush(&outcomes).await {
             Ok(flushed) => {
                 assert_eq!(flushed.len(), outcomes.len(), "a sink answers for every outcome");
+                retrying.into_iter().for_each(Retrying::passed);
                 return flushed;
             }
             Err(err) => {
-                tracing::warn!(error = &err as &dyn std::error::Error, "flushing again");
-                retrying = Some(tries.failed(retrying));
+                retrying = Some(tries.failed(retrying, &err));
                 backoff.pause().await;
             }
         }

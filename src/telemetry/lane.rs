@@ -1,12 +1,13 @@
 //! What the operators of a lane measure.
 
-use prometheus::{
-    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-};
+use std::sync::OnceLock;
 
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry};
+
+use super::tries::Tries;
 use super::{counters, histograms, levels};
 use crate::clock::Clock;
-use crate::model::{Lane, Ticket, UnixTime};
+use crate::model::{Lane, PerLane, Ticket, UnixTime};
 
 /// Where the time of a scan goes. The stages of a scan follow each other without a gap, from
 /// emitted to released, so that their times sum up to that of the scan. An asset that has vanished
@@ -106,35 +107,6 @@ impl LaneMeter {
     }
 }
 
-/// Tries of what is tried for ever.
-#[derive(Clone, Debug)]
-pub struct Tries {
-    retrying: IntGauge,
-    failures: IntCounter,
-}
-
-/// Counts as being retried until it is dropped.
-#[derive(Debug)]
-pub struct Retrying(IntGauge);
-
-impl Tries {
-    /// One try failed. Keep what is returned until one succeeds or nobody tries any more.
-    #[must_use]
-    pub fn failed(&self, before: Option<Retrying>) -> Retrying {
-        self.failures.inc();
-        before.unwrap_or_else(|| {
-            self.retrying.inc();
-            Retrying(self.retrying.clone())
-        })
-    }
-}
-
-impl Drop for Retrying {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 pub(super) struct LaneFamilies {
     stages: HistogramVec,
     ages: HistogramVec,
@@ -144,6 +116,7 @@ pub(super) struct LaneFamilies {
     sink_retrying: IntGaugeVec,
     sink_failures: IntCounterVec,
     check_panics: IntCounterVec,
+    tries: PerLane<OnceLock<[Tries; 2]>>,
 }
 
 impl LaneFamilies {
@@ -197,20 +170,28 @@ impl LaneFamilies {
                 "Checks that panicked on an asset, which is unknown for them then.",
                 &["lane"],
             ),
+            tries: PerLane::default(),
         }
     }
 
     pub(super) fn of(&self, lane: Lane, clock: Clock) -> LaneMeter {
         let name = lane.name();
-        let tries = |retrying: &IntGaugeVec, failures: &IntCounterVec| Tries {
-            retrying: retrying.with_label_values(&[name]),
-            failures: failures.with_label_values(&[name]),
+        let tries = |what, retrying: &IntGaugeVec, failures: &IntCounterVec| {
+            let retrying = retrying.with_label_values(&[name]);
+            Tries::new(what, lane, clock.clone(), retrying, failures.with_label_values(&[name]))
         };
+        // All workers of the lane say an outage once.
+        let [loads, flushes] = self.tries[lane].get_or_init(|| {
+            [
+                tries("loads", &self.load_retrying, &self.load_failures),
+                tries("flushes", &self.sink_retrying, &self.sink_failures),
+            ]
+        });
         LaneMeter {
             lane,
+            loads: loads.clone(),
+            flushes: flushes.clone(),
             clock,
-            loads: tries(&self.load_retrying, &self.load_failures),
-            flushes: tries(&self.sink_retrying, &self.sink_failures),
             check_panics: self.check_panics.with_label_values(&[name]),
             stages: Stage::ALL.map(|stage| self.stage(lane, stage)),
             ages: Stage::ALL.map(|stage| self.age(lane, stage)),

@@ -23,11 +23,12 @@ use crate::model::{Lane, PerLane, Severity, UnixTime};
 use crate::schedule::Progress;
 
 pub use database::{DatabasePool, PoolMeter, Waiting};
-pub use lane::{End, LaneMeter, Retrying, Stage, Tries};
+pub use lane::{End, LaneMeter, Stage};
 pub use process::resident_bytes;
 pub use pulse::{Pulse, WorkerPulse};
 pub use sink::{Action, FlushPath, SinkMeter};
 pub use source::SourceMeter;
+pub use tries::{Retrying, Tries};
 
 mod database;
 mod fleet;
@@ -36,6 +37,7 @@ mod process;
 mod pulse;
 mod sink;
 mod source;
+mod tries;
 
 /// The format that [`Telemetry::render`] writes.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;

@@ -68,10 +68,18 @@ impl FlushPath {
 
 /// Classes of SQLSTATE that can be the fault of an outcome, by their names in the documentation of
 /// Postgres (appendix A), and the rest.
-const CAUSES: [(&str, &str); 4] = [
+const CAUSES: [(&str, &str); 12] = [
+    ("21", "cardinality_violation"),
     ("22", "data_exception"),
     ("23", "integrity_constraint_violation"),
+    ("25", "invalid_transaction_state"),
+    ("40", "transaction_rollback"),
+    ("44", "with_check_option_violation"),
     ("54", "program_limit_exceeded"),
+    ("55", "object_not_in_prerequisite_state"),
+    ("57", "operator_intervention"),
+    ("72", "snapshot_failure"),
+    ("XX", "internal_error"),
     ("", "other"),
 ];
 
@@ -106,7 +114,7 @@ impl SinkMeter {
         let parked = counters(
             registry,
             "scanflow_dlq_total",
-            "Outcomes that can never be stored and were put aside, by the class of the error.",
+            "Outcomes that could not be stored and were put aside, by the class of the error.",
             &["cause"],
         );
         CAUSES.iter().for_each(|(_, cause)| drop(parked.with_label_values(&[cause])));

@@ -16,8 +16,10 @@ use tokio::runtime::Runtime;
 
 mod calibration;
 mod contract;
+mod cut;
 mod histories;
 mod overlap;
+mod parked;
 mod postgres;
 
 /// Connections stay usable only on the runtime that opened them.

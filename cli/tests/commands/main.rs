@@ -1,6 +1,7 @@
 //! The real binary, run as a user does, against a real database.
 
 mod checks;
+mod dlq;
 mod exits;
 mod export;
 mod generate;

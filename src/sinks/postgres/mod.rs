@@ -1,10 +1,10 @@
 //! Keeps insights in Postgres.
 //!
 //! A flush is one transaction: one round trip with the function `flush_outcomes` (migration V0005),
-//! or, when it finds much, a COPY. What can never be stored is found by halving the batch, and kept
+//! or, when it finds much, a COPY. What cannot be stored is found by halving the batch, and kept
 //! aside in `dead_letters`.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,19 +16,24 @@ use self::part::Part;
 use self::unnest::Batch;
 use super::{Flushed, LargeOutcome, Sink, SinkError, Spool};
 use crate::clock::Clock;
-use crate::model::{Outcome, UnixTime};
+use crate::model::{CheckId, Outcome, UnixTime};
 use crate::store::postgres::{Database, DatabaseError};
-use crate::telemetry::{Action, FlushPath as Path, SinkMeter};
+use crate::telemetry::{Action, FlushPath as Path, SinkMeter, Tries};
 
+mod bisect;
 mod calibrate;
 mod check_numbers;
 mod copy;
 mod copying;
+mod flight;
 mod park;
 mod part;
+mod replay;
 mod scans;
 mod stored;
 mod unnest;
+
+pub use replay::Replayed;
 
 /// From so many findings on a flush goes by COPY, if nothing else was measured or said.
 pub const COPY_FINDINGS_MIN: usize = 2_000;
@@ -42,6 +47,7 @@ pub struct Postgres {
     copy_findings_min: usize,
     rows: RowCounters,
     meter: SinkMeter,
+    tries: Option<Tries>,
 }
 
 /// Rows of the history that a sink wrote since it was made.
@@ -66,12 +72,19 @@ impl Postgres {
             copy_findings_min: COPY_FINDINGS_MIN,
             rows: RowCounters::default(),
             meter: SinkMeter::default(),
+            tries: None,
         }
     }
 
     #[must_use]
     pub fn measured_by(self, meter: SinkMeter) -> Postgres {
         Postgres { meter, ..self }
+    }
+
+    /// What is tried again in here is counted and said as that of the lane.
+    #[must_use]
+    pub fn retried_as(self, tries: Tries) -> Postgres {
+        Postgres { tries: Some(tries), ..self }
     }
 
     pub fn rows(&self) -> Rows {
@@ -97,11 +110,7 @@ impl Postgres {
             return self.flush_parts(&parts).await;
         }
         let client = self.database.client().await?;
-        let checks = outcomes.iter().flat_map(|outcome| {
-            let found = outcome.findings.keys().map(|(check, _)| check);
-            outcome.scope.checks().map(|(check, _)| check).chain(found)
-        });
-        let numbers = self.checks.of(&client, checks.collect(), &self.meter).await?;
+        let numbers = self.checks.of(&client, checks_of(outcomes), &self.meter).await?;
         let batch = Batch::new(outcomes, &numbers);
         let started = self.clock.now();
         let flush = batch.flush(&client, started).await?;
@@ -147,6 +156,15 @@ impl Postgres {
     }
 }
 
+/// Every check that was completed or found something.
+fn checks_of<'o>(outcomes: &[&'o Outcome]) -> BTreeSet<&'o CheckId> {
+    let checks = outcomes.iter().flat_map(|outcome| {
+        let found = outcome.findings.keys().map(|(check, _)| check);
+        outcome.scope.checks().map(|(check, _)| check).chain(found)
+    });
+    checks.collect()
+}
+
 /// What a flush did.
 struct BatchFlushed {
     /// In the order of the outcomes, as `fence_outcomes` has them.
@@ -162,53 +180,10 @@ impl Sink for Postgres {
         if outcomes.is_empty() {
             return Ok(Vec::new());
         }
-        let failed =
-            |err: DatabaseError| SinkError { outcomes: outcomes.len(), source: Box::new(err) };
-        // In the order of the assets, by which rows are locked.
-        let mut order: Vec<usize> = (0..outcomes.len()).collect();
-        order.sort_unstable_by_key(|index| outcomes[*index].scan.asset);
-
-        let mut results = vec![Flushed::Stale; outcomes.len()];
-        let mut batches = VecDeque::from([order.as_slice()]);
-        while let Some(batch) = batches.pop_front() {
-            let chosen: Vec<&Outcome> = batch.iter().map(|index| &outcomes[*index]).collect();
-            match self.flush_batch(&chosen).await {
-                Ok(flushed) => {
-                    for (index, result) in batch.iter().zip(flushed) {
-                        results[*index] = result;
-                    }
-                }
-                Err(err) if !err.blames_values() => return Err(failed(err)),
-                Err(err) if batch.len() == 1 => {
-                    let client = self.database.client().await.map_err(failed)?;
-                    self.meter.round_trips(1);
-                    let parked = park::park(&client, chosen[0], &err, self.clock.now()).await;
-                    results[batch[0]] = parked.map_err(failed)?;
-                    if results[batch[0]] == Flushed::Parked {
-                        self.meter.parked(&err.sqlstate());
-                    }
-                }
-                Err(_) => {
-                    let (left, right) = batch.split_at(batch.len() / 2);
-                    batches.extend([left, right]);
-                }
-            }
-        }
-        Ok(results)
+        self.fly(outcomes).await
     }
 
     async fn flush_large(&self, outcome: &LargeOutcome) -> Result<Flushed, SinkError> {
-        let failed = |err: DatabaseError| SinkError { outcomes: 1, source: Box::new(err) };
-        match self.flush_parts(&[Part::from(outcome)]).await {
-            Ok(flushed) => Ok(flushed[0]),
-            Err(err) if !err.blames_values() => Err(failed(err)),
-            Err(err) => {
-                let held = outcome.held().map_err(|err| failed(err.into()))?;
-                let client = self.database.client().await.map_err(failed)?;
-                self.meter.round_trips(1);
-                let parked = park::park(&client, &held, &err, self.clock.now()).await;
-                parked.map_err(failed)
-            }
-        }
+        Ok(self.fly(std::slice::from_ref(outcome)).await?[0])
     }
 }

@@ -1,23 +1,59 @@
-//! Keeps an outcome aside that can never be stored.
+//! Keeps an outcome aside that cannot be stored.
 
+use std::io;
 use std::time::SystemTime;
 
-use serde_json::json;
-
-use crate::model::{Outcome, UnixTime};
-use crate::sinks::Flushed;
+use crate::model::{Outcome, Scan, UnixTime};
+use crate::sinks::{Flushed, LargeOutcome};
+use crate::store::postgres::dead_letters::payload::{self, Frame, Line, Packed};
 use crate::store::postgres::{DatabaseError, Session};
 
 const PARK: &str = "select park_outcome($1, $2, $3, $4, $5, $6, $7, $8)";
 
+/// What can be kept aside.
+pub(super) trait Parkable {
+    fn scan(&self) -> &Scan;
+
+    /// All of it, from which it can be applied later.
+    fn payload(&self) -> io::Result<Vec<u8>>;
+}
+
+impl Parkable for Outcome {
+    fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
+    fn payload(&self) -> io::Result<Vec<u8>> {
+        payload::bytes(self)
+    }
+}
+
+impl Parkable for LargeOutcome {
+    fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
+    fn payload(&self) -> io::Result<Vec<u8>> {
+        let LargeOutcome { scan, scope, digest, findings: spool } = self;
+        let mut rows = spool.rows();
+        let lines = std::iter::from_fn(|| {
+            let row = rows.read().transpose()?;
+            Some(row.and_then(|row| Ok(Line::from((&spool.checks()[row.check], row.finding()?)))))
+        });
+        let mut packed = Packed::new();
+        payload::write(&mut packed, Frame::new(scan, scope, *digest), lines)?;
+        packed.finish()
+    }
+}
+
 /// Writes the outcome with its cause to `dead_letters` and advances the asset's fence.
 pub(super) async fn park(
     session: &Session,
-    outcome: &Outcome,
+    scan: &Scan,
+    payload: Vec<u8>,
     cause: &DatabaseError,
     now: UnixTime,
 ) -> Result<Flushed, DatabaseError> {
-    let scan = &outcome.scan;
     let message = cause.message().replace('\0', "\\0");
     tracing::error!(asset = scan.asset.0, cause = %message, "an outcome cannot be stored: parked");
     let arguments: (SystemTime, SystemTime) = (now.into(), scan.scheduled_at.into());
@@ -32,25 +68,9 @@ pub(super) async fn park(
                 &arguments.1,
                 &cause.sqlstate(),
                 &message,
-                &payload(outcome),
+                &payload,
             ],
         )
         .await?;
     Ok(if row.get(0) { Flushed::Parked } else { Flushed::Duplicate })
-}
-
-/// The outcome as JSON, from which people see what could not be stored.
-fn payload(outcome: &Outcome) -> Vec<u8> {
-    let findings = outcome.findings.iter().map(|((check, subject), found)| {
-        json!({
-            "check": check,
-            "subject": subject,
-            "severity": found.severity,
-            "evidence": found.evidence,
-        })
-    });
-    let checks: Vec<_> = outcome.scope.checks().map(|(check, _)| check).collect();
-    json!({ "v": 1, "completed": checks, "findings": findings.collect::<Vec<_>>() })
-        .to_string()
-        .into_bytes()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// Privileges, and the tables that need them.
 const TABLES: [(&str, &[&str]); 5] = [
     ("select", &["schema_migrations"]),
-    // Append-only; dropping old partitions is the owner's.
+    // Append-only; months that are over are dropped by a function of the owner.
     (
         "select, insert",
         &[
@@ -15,18 +15,25 @@ const TABLES: [(&str, &[&str]); 5] = [
             "sink_scratch_events",
         ],
     ),
-    ("select, insert, delete", &["records", "asset_changes", "dead_letters"]),
+    ("select, insert, delete", &["records", "asset_changes"]),
     (
         "select, insert, update",
         &["sources", "accounts", "zones", "checks", "insights", "sink_calibrations"],
     ),
-    ("select, insert, update, delete", &["scan_state", "leases", "insight_reviews"]),
+    // Whoever replays a dead letter locks it, which needs the right to change it.
+    (
+        "select, insert, update, delete",
+        &["scan_state", "leases", "insight_reviews", "dead_letters"],
+    ),
 ];
 
-const SEQUENCES: [&str; 1] = ["asset_ids"];
+const SEQUENCES: [&str; 2] = ["asset_ids", "dead_letter_ids"];
 
-const FUNCTIONS: [&str; 8] = [
-    "ensure_history_partitions",
+const FUNCTIONS: [&str; 11] = [
+    "drop_old_partition",
+    "ensure_partitions",
+    "forget_before",
+    "forget_resolved_insights",
     "fence_outcomes",
     "flush_outcomes",
     "change_insights",

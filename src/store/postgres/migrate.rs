@@ -35,13 +35,14 @@ pub const ALL: &[Migration] = &[
     migration!(3, "V0003__prune.sql"),
     migration!(4, "V0004__reviews.sql"),
     migration!(5, "V0005__sink.sql"),
+    migration!(6, "V0006__dead_letters.sql"),
 ];
 
 /// The version of the schema that this binary works with.
 pub const NEWEST: i32 = ALL[ALL.len() - 1].version;
 
 /// The month of the day and the three after it.
-const HISTORY_MONTHS: i32 = 4;
+const MONTHS_AHEAD: i32 = 4;
 
 /// The advisory lock of whoever migrates: `scanflow` in ASCII, as in `V0002__functions.sql`.
 const LOCK: i64 = 0x7363_616e_666c_6f77;
@@ -53,7 +54,7 @@ pub struct Applied {
     pub version: i32,
     /// The files that were applied, in order.
     pub files: Vec<&'static str>,
-    /// How many partitions of the history were made.
+    /// How many partitions of the history and of dead letters were made.
     pub partitions: i32,
 }
 
@@ -125,8 +126,8 @@ impl Migration {
     }
 }
 
-/// Applies what is missing, each migration in a transaction of its own, and makes the partitions of
-/// the history for the months from `at` on. Whoever calls it at the same time waits. Needs the
+/// Applies what is missing, each migration in a transaction of its own, and makes the partitions for
+/// the months from `at` on. Whoever calls it at the same time waits. Needs the
 /// owner of the schema.
 pub async fn migrate(database: &Database, at: UnixTime) -> Result<Applied, MigrateError> {
     let mut client = database.client().await?;
@@ -154,8 +155,8 @@ pub async fn migrate(database: &Database, at: UnixTime) -> Result<Applied, Migra
         check_applied(&applied)?;
         let Some(next) = ALL.iter().find(|next| !applied.contains_key(&next.version)) else {
             let at = SystemTime::UNIX_EPOCH + Duration::from_micros(at.as_micros());
-            let ensure = "select ensure_history_partitions($1, $2)";
-            let partitions = transaction.query_one(ensure, &[&at, &HISTORY_MONTHS]).await?.get(0);
+            let ensure = "select ensure_partitions($1, $2)";
+            let partitions = transaction.query_one(ensure, &[&at, &MONTHS_AHEAD]).await?.get(0);
             transaction.commit().await?;
             return Ok(Applied { version: NEWEST, files, partitions });
         };

@@ -9,6 +9,7 @@ use self::way::Way;
 use crate::telemetry::PoolMeter;
 
 pub use error::DatabaseError;
+pub use fault::Fault;
 pub use grants::grants;
 pub use parameter::{Parameter, SqlType};
 pub use session::{Session, Transaction};
@@ -16,14 +17,17 @@ pub use url::DatabaseUrl;
 pub use way::Pooler;
 
 pub mod cluster;
+pub mod dead_letters;
 pub mod error;
 pub mod export;
+pub mod fault;
 pub mod grants;
 pub mod history;
 pub mod import;
 pub mod insights;
 pub mod migrate;
 pub mod readiness;
+pub mod retention;
 pub mod reviews;
 pub mod status;
 pub mod tls;
