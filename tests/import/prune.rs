@@ -74,7 +74,8 @@ async fn an_outcome_of_a_scan_that_began_before_the_removal_is_stale() {
     prune(&world, &[LINES[0], LINES[2], LINES[4]]).await;
     let late = "select (flush_outcomes(now(), array[id], array[1::bigint], array[10::bigint], \
                 array[now()], array[1::bigint], array[1], array[null::uuid], array[1], \
-                array[]::int[], array[]::smallint[], array[]::bigint[], array[]::smallint[], \
+                array[]::int[], array[]::smallint[], array[]::boolean[], array[]::int[], \
+                array[]::smallint[], \
                 array[]::text[], array[]::smallint[], array[]::text[])).results \
                 from zones where external_id = 'y'";
     assert_eq!(world.rows(late).await, ["{3}"]);

@@ -61,7 +61,7 @@ async fn a_fleet_is_imported_and_scanned_through_a_pooler_whose_servers_die() {
     let status: Value =
         serde_json::from_str(&done(&place, &["status", "--output", "json"])).expect("JSON");
     assert_eq!(status["database"]["pooler"], "transaction");
-    done(&place, &["insights", "list"]);
+    done(&place, &["insights"]);
     done(&place, &["migrate"]);
     let left = "select count(*) from pg_stat_activity where state like 'idle in transaction%'";
     assert_eq!(ask(&direct, left).await, 0);

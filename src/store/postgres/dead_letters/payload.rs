@@ -123,7 +123,7 @@ pub fn bytes(outcome: &Outcome) -> io::Result<Vec<u8>> {
     packed.finish()
 }
 
-/// As [`bytes`], with findings that come one at a time.
+/// As [`bytes()`], with findings that come one at a time.
 pub fn write<'f>(
     out: &mut impl Write,
     frame: Frame<'_>,
