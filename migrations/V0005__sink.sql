@@ -58,10 +58,17 @@ drop function flush_outcomes;
 --   p_scope     number of the outcome's scope; its completed checks are the rows of s_scope, s_check
 --   s_disabled  of these rows: nobody asked the check, since it is switched off for the asset
 --   f_outcome   of a finding: the place of its outcome in p_*, from 1 on
+--   p_in_order  whether to wait for whoever writes the same assets
 --   results     one an outcome: 0 applied, else as fence_outcomes has it
 --
+-- The unchanged are taken first: an update that waits for a row checks fence and digest again. What is
+-- left is locked in a statement of its own, see fence_outcomes. By then rows are locked that may come
+-- behind, so nobody is waited for, or two could wait for each other: lock_not_available means to come
+-- again with p_in_order, which locks all in key order first.
+--
 -- A plan is made for all sizes of the arrays. Found and stored are matched by a full join, which no
--- nested loop can do; without seq scans a plan from when the tables were small does no harm later.
+-- nested loop can do; without seq scans a plan from when the tables were small does no harm later, and
+-- rows are updated in key order.
 create function flush_outcomes(
     p_at timestamptz,
     p_asset bigint[], p_config_version bigint[], p_sequence bigint[],
@@ -69,15 +76,53 @@ create function flush_outcomes(
     p_digest uuid[], p_scope integer[],
     s_scope integer[], s_check smallint[], s_disabled boolean[],
     f_outcome integer[], f_check smallint[], f_subject text[], f_severity smallint[],
-    f_evidence text[],
+    f_evidence text[], p_in_order boolean,
     out results smallint[], out opened integer, out changed integer, out resolved integer,
     out reopened integer)
 language plpgsql set enable_seqscan = off as $$
 declare
+    v_same bigint[];        -- assets of which nothing has changed
+    v_rest bigint[];        -- the others
     v_kept integer[];       -- outcomes beside whose findings insights stay open
 begin
     opened := 0; changed := 0; resolved := 0; reopened := 0;
-    results := fence_outcomes(p_asset, p_config_version, p_sequence, p_digest);
+    if p_in_order then
+        perform 1 from scan_state where asset_id = any(p_asset) order by asset_id for update;
+    end if;
+
+    with same as (
+        update scan_state s
+           set last_scheduled_at = u.scheduled_at, last_completed_at = p_at,
+               config_version = u.config_version, sequence = u.sequence,
+               duration_us = u.duration_us, records = u.records
+          from unnest(p_asset, p_config_version, p_sequence, p_scheduled_at, p_duration_us,
+                      p_records, p_digest)
+               as u(asset, config_version, sequence, scheduled_at, duration_us, records, digest)
+         where s.asset_id = u.asset and s.digest = u.digest
+           and (s.config_version, s.sequence) < (u.config_version, u.sequence)
+        returning s.asset_id
+    )
+    select array_agg(asset_id) into v_same from same;
+    if cardinality(v_same) = cardinality(p_asset) then
+        results := array_fill(1::smallint, array[cardinality(p_asset)]);
+        return;
+    end if;
+
+    v_rest := array(select unnest(p_asset) except select unnest(v_same));
+    if not p_in_order then
+        perform 1 from scan_state where asset_id = any(v_rest) order by asset_id for update nowait;
+    end if;
+    select array_agg(case
+               when r.asset is null then 1
+               when s.asset_id is null then 4
+               when (u.config_version, u.sequence) < (s.config_version, s.sequence) then 3
+               when (u.config_version, u.sequence) = (s.config_version, s.sequence) then 2
+               else 0 end order by u.n)
+      into results
+      from unnest(p_asset, p_config_version, p_sequence)
+           with ordinality as u(asset, config_version, sequence, n)
+      full join unnest(v_rest) as r(asset) on r.asset = u.asset
+      left join scan_state s on s.asset_id = r.asset;
 
     if 0 = any(results) then
         with found as materialized (
@@ -142,9 +187,7 @@ begin
                (select array_agg(distinct m.outcome) from missing m where not m.is_completed)
           into opened, changed, resolved, reopened, v_kept
           from difference d;
-    end if;
 
-    if 0 = any(results) or 1 = any(results) then
         perform complete_scans(
             p_at, array_agg(u.asset), array_agg(u.config_version), array_agg(u.sequence),
             array_agg(u.scheduled_at), array_agg(u.duration_us), array_agg(u.records),
@@ -153,7 +196,7 @@ begin
                        p_records, p_digest, results) with ordinality
                 as u(asset, config_version, sequence, scheduled_at, duration_us, records, digest,
                      result, n)
-          where u.result <= 1;
+          where u.result = 0;
     end if;
 end $$;
 

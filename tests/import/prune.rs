@@ -76,7 +76,7 @@ async fn an_outcome_of_a_scan_that_began_before_the_removal_is_stale() {
                 array[now()], array[1::bigint], array[1], array[null::uuid], array[1], \
                 array[]::int[], array[]::smallint[], array[]::boolean[], array[]::int[], \
                 array[]::smallint[], \
-                array[]::text[], array[]::smallint[], array[]::text[])).results \
+                array[]::text[], array[]::smallint[], array[]::text[], false)).results \
                 from zones where external_id = 'y'";
     assert_eq!(world.rows(late).await, ["{3}"]);
 }

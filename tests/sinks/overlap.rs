@@ -62,7 +62,7 @@ async fn behind_a_lock(first: Outcome, second: Outcome) -> (Vec<Flushed>, Vec<St
                 array[$3::bigint], array[now()], array[0::bigint], array[0], array[null::uuid],
                 array[0], array[0], array[$4::smallint], array[false], array_fill(1, array[$6::int]),
                 array_fill($4, array[$6]), $5::text[], array_fill(2::smallint, array[$6]),
-                array_fill('{}'::text, array[$6]))",
+                array_fill('{}'::text, array[$6]), false)",
             &[
                 &asset,
                 &fence.config_version.0.cast_signed(),

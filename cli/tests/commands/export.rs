@@ -30,7 +30,7 @@ async fn scanned(first_id: i64, sequence: i64, order: [&str; 2]) -> Place {
                      array(select 1::smallint from unnest('{subjects}'::text[])),
                      '{subjects}'::text[],
                      array(select 3::smallint from unnest('{subjects}'::text[])),
-                     array(select '{{\"n\": {n}}}' from unnest('{subjects}'::text[])))
+                     array(select '{{\"n\": {n}}}' from unnest('{subjects}'::text[])), false)
                    from zones z
                   where source_id = (select id from sources where name = '{source}')"
             );

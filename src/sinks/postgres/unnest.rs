@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
+use tokio_postgres::error::SqlState;
+
 use super::BatchFlushed;
 use super::scans::Scans;
 use crate::model::{CheckId, Outcome, Resolution, UnixTime};
 use crate::store::postgres::{DatabaseError, Parameter, Session};
 
 const FLUSH: &str = "select results, opened, changed, resolved, reopened
-    from flush_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    from flush_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+        $18)";
 
 /// Columns of one length: the outcomes, their scopes (each different one once) and their findings.
 pub(super) struct Batch<'o> {
@@ -61,13 +64,30 @@ impl<'o> Batch<'o> {
         }
     }
 
+    /// First without waiting for whoever writes the same assets, which is cheaper and nearly always
+    /// right: within a job an asset is in one flight at a time.
     pub(super) async fn flush(
         &self,
         session: &Session,
         now: UnixTime,
     ) -> Result<BatchFlushed, DatabaseError> {
+        match self.flush_once(session, now, false).await {
+            Err(err) if err.sqlstate() == SqlState::LOCK_NOT_AVAILABLE.code() => {
+                let flushed = self.flush_once(session, now, true).await?;
+                Ok(BatchFlushed { round_trips: 2, ..flushed })
+            }
+            flushed => flushed,
+        }
+    }
+
+    async fn flush_once(
+        &self,
+        session: &Session,
+        now: UnixTime,
+        in_order: bool,
+    ) -> Result<BatchFlushed, DatabaseError> {
         let at = SystemTime::from(now);
-        let arguments: [&dyn Parameter; 17] = [
+        let arguments: [&dyn Parameter; 18] = [
             &at,
             &self.scans.assets,
             &self.scans.config_versions,
@@ -85,6 +105,7 @@ impl<'o> Batch<'o> {
             &self.finding_subjects,
             &self.finding_severities,
             &self.finding_evidence,
+            &in_order,
         ];
         let row = session.query_one(FLUSH, &arguments).await?;
         let results: Vec<i16> = row.get(0);
