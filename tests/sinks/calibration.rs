@@ -12,7 +12,6 @@ fn a_server_is_measured_once_from_each_host() {
         let test = scanflow_testing::database().await;
         let clock = scanflow::clock::Clock::system();
         assert_eq!(calibration(&test.database).await.expect("an answer"), None);
-        // Beside other tests a measurement may say nothing, and is not kept then.
         let measured = calibrate(&test.database, &clock).await.expect("a measurement");
         let bounds = 200..=20_000;
         assert!(bounds.contains(&measured.copy_findings_min), "{measured:?}");
