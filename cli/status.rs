@@ -38,7 +38,7 @@ impl Status {
             let database = context.existing_database().await?;
             let pooler = database.look_for_pooler(&database).await?;
             let status = status::status(&database, &cadences, &lanes).await?;
-            let copied = Copied::of(&context.config, &database).await?;
+            let copied = Copied::of(&context.config, &database).await;
             let mut out = Stdout::lock();
             match self.output {
                 Output::Json => {
@@ -65,11 +65,18 @@ enum Copied {
 }
 
 impl Copied {
-    async fn of(config: &Config, database: &Database) -> Result<Copied, Failure> {
-        Ok(match config.sink.copy_findings_min {
-            Some(set) => Copied::Set(set),
-            None => calibration(database).await?.map_or(Copied::NotMeasured, Copied::Measured),
-        })
+    /// A server may not say who it is: then nothing can be known of it.
+    async fn of(config: &Config, database: &Database) -> Copied {
+        if let Some(set) = config.sink.copy_findings_min {
+            return Copied::Set(set);
+        }
+        match calibration(database).await {
+            Ok(known) => known.map_or(Copied::NotMeasured, Copied::Measured),
+            Err(err) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "no calibration is known");
+                Copied::NotMeasured
+            }
+        }
     }
 
     fn json(&self) -> Value {

@@ -1,6 +1,11 @@
 -- Dead letters by month, and what is forgotten: whole months of the history and of dead letters, and
 -- insights that were resolved long ago.
 
+-- The functions below run as the owner, with the path that is set here. What is temporary comes last in
+-- it: unnamed it would come first, and anybody's temporary view would be read in place of a table.
+select set_config('search_path',
+                  concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true);
+
 alter table dead_letters rename to dead_letters_before;
 alter index dead_letters_pkey rename to dead_letters_before_pkey;
 

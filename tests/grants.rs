@@ -112,6 +112,32 @@ async fn changes_neither_schema_nor_history() {
     assert!(!client.query_one(nobody, &[]).await.expect("a role").get::<_, bool>(0));
 }
 
+/// What runs as the owner reads tables, and nobody's temporary views in their place.
+#[tokio::test]
+async fn nobody_becomes_the_owner_by_a_temporary_view() {
+    let test = scanflow_testing::database().await;
+    let client = runtime_role(&test).await;
+    client
+        .batch_execute(
+            "create function pg_temp.steal() returns timestamptz language plpgsql volatile as $$
+                 begin raise exception 'run as %', current_user; end $$;
+             create temp view dead_letters_default as select pg_temp.steal() as at;
+             create temp view insight_events_default as select pg_temp.steal() as at;
+             create temp view insights as select pg_temp.steal() as resolved_at, 1::bigint as asset_id,
+                 1::smallint as check_id, ''::text as subject;",
+        )
+        .await
+        .expect("whoever may connect may have temporary objects");
+    for statement in [
+        "select drop_old_partition('dead_letters', now(), '400000 days')",
+        "select drop_old_partition('insight_events', now(), '400000 days')",
+        "select ensure_partitions(now(), 3)",
+        "select deleted from forget_resolved_insights(now(), '2 years', 0, 1)",
+    ] {
+        client.batch_execute(statement).await.unwrap_or_else(|err| panic!("{statement}: {err:?}"));
+    }
+}
+
 /// Whoever adds a table, a sequence or a function decides who may use it.
 #[tokio::test]
 async fn nothing_in_the_schema_is_forgotten() {

@@ -53,10 +53,14 @@ impl Spool {
     /// Adds a finding; the first one of a key counts. Fails if the disk does.
     pub fn push(&mut self, check: &CheckId, finding: &Finding) -> io::Result<()> {
         let key = key(check, &finding.subject);
-        match self.keys.insert(key) {
-            true => self.add(key, check, finding),
-            false => Ok(()),
+        if !self.keys.insert(key) {
+            return Ok(());
         }
+        let added = self.add(key, check, finding);
+        if added.is_err() {
+            self.keys.remove(&key); // who tries again is not told that it is there
+        }
+        added
     }
 
     fn add(&mut self, key: u128, check: &CheckId, finding: &Finding) -> io::Result<()> {

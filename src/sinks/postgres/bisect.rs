@@ -90,7 +90,22 @@ pub(super) async fn flush<O: Sync, T: Target<O>>(
         if failed_after == passed && outcomes.len() != 1 {
             return Err(err);
         }
-        results[place] = target.park(&outcomes[place], &err).await?;
+        let cause = if outcomes.len() == 1 {
+            err
+        } else {
+            // What was in its way may have gone while the others were tried.
+            match target.flush(&[&outcomes[place]]).await {
+                Ok(flushed) => {
+                    results[place] = flushed[0];
+                    continue;
+                }
+                Err(err) => match T::fault(&err) {
+                    Fault::Connection | Fault::SetUp => return Err(err),
+                    Fault::Values | Fault::Statement => err,
+                },
+            }
+        };
+        results[place] = target.park(&outcomes[place], &cause).await?;
     }
     Ok(results)
 }

@@ -20,6 +20,11 @@ const REGISTER: &str = "insert into checks (name)
 const NUMBERS: &str = "select name, id from checks where name = any($1)";
 
 impl CheckNumbers {
+    /// Another server may take over that does not know them, or knows others.
+    pub(super) fn forget(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    }
+
     /// The numbers of these checks, and of others.
     pub(super) async fn of(
         &self,

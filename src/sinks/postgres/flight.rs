@@ -26,9 +26,10 @@ impl Postgres {
     {
         let flight = Flight { sink: self, retrying: Mutex::default() };
         let flushed = bisect::flush(&flight, outcomes).await;
-        let count = outcomes.len();
-        let flushed =
-            flushed.map_err(|err| SinkError { outcomes: count, source: Box::new(err) })?;
+        let flushed = flushed.map_err(|err| {
+            self.checks.forget();
+            SinkError { outcomes: outcomes.len(), source: Box::new(err) }
+        })?;
         let retrying = flight.retrying.into_inner().unwrap_or_else(PoisonError::into_inner);
         retrying.into_iter().for_each(Retrying::passed);
         Ok(flushed)

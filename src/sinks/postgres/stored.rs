@@ -30,8 +30,17 @@ pub(super) struct Stored {
 struct Entry {
     key: u128,
     content: u64,
-    place: Place,
+    block: u32,
+    offset: u16,
     state: State,
+}
+
+const _: () = assert!(size_of::<Entry>() == 32, "half a million of them are 16 MB");
+
+impl Entry {
+    fn place(&self) -> Place {
+        Place { block: self.block, offset: self.offset }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +104,8 @@ impl Stored {
                 }
             };
             let key = key(asset, spool::key(check, row.try_get(2)?));
-            stored.entries.push(Entry { key, content, place: row.try_get(5)?, state });
+            let Place { block, offset } = row.try_get(5)?;
+            stored.entries.push(Entry { key, content, block, offset, state });
         }
         stored.entries.sort_unstable_by_key(|entry| entry.key);
         Ok(stored)
@@ -122,8 +132,9 @@ impl Stored {
     /// What changes by a finding; None: nothing.
     pub(super) fn change(&self, asset: i64, row: &spool::Row<'_>) -> Option<Change> {
         let Some(at) = self.place(asset, row) else { return Some(Change::Opened) };
-        let Entry { content, place, state, .. } = self.entries[at];
-        match state {
+        let entry = &self.entries[at];
+        let (content, place) = (entry.content, entry.place());
+        match entry.state {
             State::Resolved => Some(Change::Reopened(place)),
             State::Stays | State::Missing(_) => {
                 (content != row.content).then_some(Change::Changed(place))
@@ -143,7 +154,7 @@ impl Stored {
     /// Those that are to be resolved, after all findings were asked for.
     pub(super) fn missing(&self) -> impl Iterator<Item = (Place, Resolution)> {
         self.entries.iter().filter_map(|entry| match entry.state {
-            State::Missing(resolution) => Some((entry.place, resolution)),
+            State::Missing(resolution) => Some((entry.place(), resolution)),
             State::Resolved | State::Stays => None,
         })
     }

@@ -286,16 +286,24 @@ impl Transaction<'_> {
         T: Buf + Send + 'static,
     {
         let client = self.0.client();
-        let copying = match self.0.prepared(sql, &[]).await? {
+        let statement = self.0.prepared(sql, &[]).await?;
+        // The driver ends a COPY that does not begin, and takes the answer to that for the next
+        // statement's: the connection is of no use unless this comes to a good end.
+        let was_discarded = self.0.is_discarded.swap(true, Ordering::Relaxed);
+        let copying = match statement {
             Some(statement) => client.copy_in(&statement).await,
             None => client.copy_in(sql).await,
         };
-        copying.inspect_err(|err| {
-            self.0.note(err);
-            // The driver ends the COPY that did not begin, and takes the answer to that for the next
-            // statement's.
-            self.0.discard();
-        })
+        match copying {
+            Ok(copying) => {
+                self.0.is_discarded.store(was_discarded, Ordering::Relaxed);
+                Ok(copying)
+            }
+            Err(err) => {
+                self.0.note(&err);
+                Err(err)
+            }
+        }
     }
 }
 
