@@ -120,10 +120,19 @@ fn what_never_passes_is_parked_after_three_tries_alone_with_pauses() {
     let flushed = flush_into(&faulty, 8).expect("the others pass");
     assert_parked(&faulty, 8, &flushed, &[7]);
     let state = faulty.state.lock().unwrap();
-    // 8, 4 and 2 five times each, three halves that pass, and three times alone.
-    assert_eq!((state.statements, state.pauses.len()), (21, 14));
+    // 8, 4 and 2 five times each, three halves that pass, three times alone, and once after all.
+    assert_eq!((state.statements, state.pauses.len()), (22, 14));
     let alone = &state.pauses[12..];
     assert!(ALONE_PAUSE / 2 <= alone[0] && ALONE_PAUSE <= alone[1], "{alone:?}");
+}
+
+#[test]
+fn what_passes_after_all_others_is_not_parked() {
+    // Five times each with 7, 3 and 1 others, and three times alone.
+    let faulty = Faulty { faults: vec![(7, Fault::Statement, 18)], ..Faulty::default() };
+    let flushed = flush_into(&faulty, 8).expect("it passes at last");
+    assert_parked(&faulty, 8, &flushed, &[]);
+    assert_eq!(faulty.state.lock().unwrap().statements, 22);
 }
 
 #[test]
