@@ -105,7 +105,7 @@ pub struct LaneLimits {
     pub load_assets_max: usize,
     /// Weight of all queries of a worker that fly. Default: 2,048 and 512.
     pub load_weight_max: u32,
-    /// Outcomes of one flush. Default: 1,024 and 64.
+    /// Outcomes of one flush. Default: 512 and 64.
     pub write_outcomes_max: usize,
     /// Findings of one flush, which may exceed it by one outcome. Default: 8 MiB.
     #[serde(with = "values::bytes")]
@@ -207,7 +207,7 @@ impl Default for LaneLimits {
             credits: 4_096,
             load_assets_max: 256,
             load_weight_max: 2_048,
-            write_outcomes_max: 1_024,
+            write_outcomes_max: 512,
             write_bytes_max: 8 << 20,
             write_flights_max: 2,
             group_commit_age_max: Some(Duration::from_millis(100)),
