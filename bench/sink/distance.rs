@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(5);
 /// Throughput of the sink behind some distance
 #[derive(Debug, clap::Args)]
 pub(crate) struct Distance {
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 300_000)]
     zones: usize,
 
     /// Milliseconds of a round trip

@@ -99,13 +99,13 @@ pub struct LanesConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LaneLimits {
     /// Weight of the scans between source and sink. At least rate x (4 round trips + flush age).
-    /// Default: 4,096 and 1,024.
+    /// Default: 16,384 and 1,024.
     pub credits: u32,
     /// Assets of one query. Default: 256 and 1.
     pub load_assets_max: usize,
     /// Weight of all queries of a worker that fly. Default: 2,048 and 512.
     pub load_weight_max: u32,
-    /// Outcomes of one flush. Default: 512 and 64.
+    /// Outcomes of one flush. Default: 2,048 and 64.
     pub write_outcomes_max: usize,
     /// Findings of one flush, which may exceed it by one outcome. Default: 8 MiB.
     #[serde(with = "values::bytes")]
@@ -204,10 +204,10 @@ impl Default for LaneLimits {
     /// Those of the fast lane.
     fn default() -> LaneLimits {
         LaneLimits {
-            credits: 4_096,
+            credits: 16_384,
             load_assets_max: 256,
             load_weight_max: 2_048,
-            write_outcomes_max: 512,
+            write_outcomes_max: 2_048,
             write_bytes_max: 8 << 20,
             write_flights_max: 2,
             group_commit_age_max: Some(Duration::from_millis(100)),

@@ -21,6 +21,7 @@ mod histories;
 mod overlap;
 mod parked;
 mod postgres;
+mod way;
 
 /// Connections stay usable only on the runtime that opened them.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

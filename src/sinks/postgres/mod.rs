@@ -14,6 +14,7 @@ pub use self::calibrate::{Calibration, calibrate, calibration};
 use self::check_numbers::CheckNumbers;
 use self::part::Part;
 use self::unnest::Batch;
+use self::unsettled::Unsettled;
 use super::{Flushed, LargeOutcome, Sink, SinkError, Spool};
 use crate::clock::Clock;
 use crate::model::{CheckId, Outcome, UnixTime};
@@ -32,6 +33,7 @@ mod replay;
 mod scans;
 mod stored;
 mod unnest;
+mod unsettled;
 
 pub use replay::Replayed;
 
@@ -45,6 +47,7 @@ pub struct Postgres {
     clock: Clock,
     checks: CheckNumbers,
     copy_findings_min: usize,
+    unsettled: Unsettled,
     rows: RowCounters,
     meter: SinkMeter,
     tries: Option<Tries>,
@@ -70,6 +73,7 @@ impl Postgres {
             clock,
             checks: CheckNumbers::default(),
             copy_findings_min: COPY_FINDINGS_MIN,
+            unsettled: Unsettled::over(COPY_FINDINGS_MIN),
             rows: RowCounters::default(),
             meter: SinkMeter::default(),
             tries: None,
@@ -97,12 +101,14 @@ impl Postgres {
     #[must_use]
     pub fn copying_from(self, copy_findings_min: usize) -> Postgres {
         self.meter.copying_from(copy_findings_min);
-        Postgres { copy_findings_min, ..self }
+        let unsettled = Unsettled::over(copy_findings_min.max(1));
+        Postgres { copy_findings_min, unsettled, ..self }
     }
 
     async fn flush_batch(&self, outcomes: &[&Outcome]) -> Result<Vec<Flushed>, DatabaseError> {
-        let findings: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
-        if self.copy_findings_min <= findings {
+        let findings = || outcomes.iter().map(|outcome| outcome.findings.len());
+        let of_one = findings().max().unwrap_or(0);
+        if self.copy_findings_min <= of_one.max(self.unsettled.of(findings().sum())) {
             let spools = outcomes.iter().map(|outcome| Spool::of(&outcome.findings));
             let spools = spools.collect::<io::Result<Vec<Spool>>>()?;
             let parts = outcomes.iter().zip(&spools);
@@ -115,6 +121,7 @@ impl Postgres {
         let started = self.clock.now();
         let flush = batch.flush(&client, started).await?;
         let bytes = outcomes.iter().map(|outcome| outcome.bytes()).sum();
+        self.unsettled.saw(findings(), &flush.results);
         Ok(self.flushed(flush, Path::Unnest, started, bytes))
     }
 
@@ -125,6 +132,7 @@ impl Postgres {
         let started = self.clock.now();
         let flush = copy::flush(&mut client, parts, &numbers, started).await?;
         let bytes = parts.iter().map(|part| part.findings.bytes()).sum();
+        self.unsettled.saw(parts.iter().map(|part| part.findings.len()), &flush.results);
         Ok(self.flushed(flush, Path::Copy, started, bytes))
     }
 
