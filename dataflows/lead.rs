@@ -57,8 +57,6 @@ pub struct Lead {
     /// From so many findings on a flush goes by COPY; None: measured.
     pub copy_findings_min: Option<usize>,
     pub ending: Ending,
-    /// Assets that were scanned together are scanned apart from now on.
-    pub spread: bool,
     /// How long things are kept.
     pub retention: Retention,
     pub lease_ttl: Duration,
@@ -82,7 +80,6 @@ impl Lead {
             limits: config.limits.schedule(),
             copy_findings_min: config.sink.copy_findings_min,
             ending: Ending::Drained,
-            spread: false,
             retention: config.retention.into(),
             lease_ttl: config.schedule.lease_ttl,
             feed: Feed::default(),
@@ -204,8 +201,8 @@ async fn lead_under(
             stop.request();
         })
     });
-    let mut agenda = Agenda::new(lead.cadences, lead.config.lanes);
     let now = clock.now();
+    let mut agenda = Agenda::new(lead.cadences, lead.config.lanes, now);
     let read = async {
         tidy(database, clock).await?;
         postgres::list(database, |listed| agenda.insert(&listed, now)).await
@@ -217,9 +214,8 @@ async fn lead_under(
             return Ok((Summary::default(), lost.get().copied()));
         }
     };
-    if lead.spread {
-        agenda.spread(now);
-    }
+    // Whatever was scanned together before this process came, such as a whole fleet at once.
+    agenda.spread(now);
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane::from_fn(|lane| lead.config.lane[lane].credits),

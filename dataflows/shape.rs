@@ -179,8 +179,9 @@ fn dry(config: &JobConfig) -> Job {
         sequence_start: 0,
         limits: Limits::default(),
     };
-    let agenda = Agenda::new(Cadences::default(), config.lanes);
-    let dispatcher = Dispatcher::new(settings, agenda, Clock::system().now());
+    let now = Clock::system().now();
+    let agenda = Agenda::new(Cadences::default(), config.lanes, now);
+    let dispatcher = Dispatcher::new(settings, agenda, now);
     Job {
         config: config.clone(),
         stores: PerLane::from_fn(|_| Arc::new(store::memory::Memory::default()) as Arc<_>),

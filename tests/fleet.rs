@@ -22,7 +22,8 @@ fn add_zone(id: i64, plan: &str) -> String {
 }
 
 fn listed(asset: i64, plan: &str, records: u64) -> Listed {
-    Listed { asset: AssetId(asset), plan: plan.into(), scheduled_at: None, records }
+    let (asset, account) = (AssetId(asset), AssetId(1));
+    Listed { asset, account, plan: plan.into(), scheduled_at: None, records }
 }
 
 async fn changed(database: &Database, since: &Mark) -> (Vec<AssetChange>, Mark) {

@@ -256,7 +256,6 @@ impl Show {
             cadences: cadences.clone(),
             rate: Rate::Auto,
             ending: Ending::Drained,
-            spread: true,
             feed: feed.clone(),
             ..lead
         });

@@ -42,9 +42,10 @@ fn a_worker_that_stands_still_ends_the_process() {
         Arc::new(store::memory::Memory::new([Snapshot::Zone(zone)]));
     let sink: Arc<dyn Sink> = Arc::new(sinks::memory::Memory::default());
     let clock = Clock::system();
-    let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
+    let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), clock.now());
     let (asset, plan) = (AssetId(1), "free".to_owned());
-    agenda.insert(&Listed { asset, plan, scheduled_at: None, records: 1 }, clock.now());
+    let listed = Listed { asset, account: asset, plan, scheduled_at: None, records: 1 };
+    agenda.insert(&listed, clock.now());
     let settings = Settings {
         owner: HOME as u64,
         credits: PerLane { fast: 1, slow: 1 },

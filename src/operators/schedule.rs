@@ -27,11 +27,6 @@ use crate::telemetry::{self, SourceMeter};
 
 /// How often the rate is set anew, memory is looked at, and the feed is told how the run goes.
 const PACE: Duration = Duration::from_millis(500);
-/// Setting the rate looks at everything that is due, 0.3 us each, and takes at most one in so many
-/// parts of the time ...
-const PACE_SHARE: u32 = 20;
-/// ... but is not put off for longer.
-const PACE_MAX: Duration = Duration::from_secs(10);
 
 /// What the source shares with the rest of its worker.
 #[expect(missing_debug_implementations, reason = "activators have none")]
@@ -88,7 +83,6 @@ pub fn schedule<'s>(
         let mut capability = capabilities.pop().filter(|_| source.is_some());
         let mut alarm = Alarm::new(activator);
         let mut told_at: Option<UnixTime> = None;
-        let mut pace_from: Option<UnixTime> = None;
         let mut held_back: Vec<(Lane, HeldBack, UnixTime)> = Vec::new();
         move |_frontiers| {
             let Some(source) = source.as_ref() else {
@@ -115,12 +109,7 @@ pub fn schedule<'s>(
             if tells {
                 told_at = Some(now);
                 dispatcher.uses_memory(telemetry::resident_bytes());
-            }
-            if tells && pace_from.is_none_or(|from| from <= now) {
-                let began = clock.now();
                 dispatcher.pace(now);
-                let pause = clock.now().since(began) * PACE_SHARE;
-                pace_from = Some(now + pause.min(PACE_MAX));
             }
             if let Some(held) = capability.as_mut() {
                 held.downgrade(&now.epoch(epoch).max(*held.time()));

@@ -1,11 +1,15 @@
 //! Due assets in, scans with tickets out, tickets back.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::{Agenda, AssetChange, Backlog, PlanProgress, Progress, Rate, Stats, TokenBucket};
+use slab::Slab;
+
+use super::{
+    Agenda, AssetChange, Backlog, First, Front, Pacing, PlanProgress, Progress, Rate, Stats, Taken,
+    TokenBucket,
+};
 use crate::model::{
-    Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
+    Asked, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
 
 /// When the source gives up its capability.
@@ -77,8 +81,8 @@ pub struct Dispatcher {
     draining: bool,
     issued: u64,
     taken: PerLane<u64>,
-    open: HashMap<u64, Open>,
-    under_way: HashSet<AssetId>,
+    open: Slab<Open>,
+    out: PerLane<u64>,
     backlog: Backlog,
     plans: Vec<PlanProgress>,
     stats: Stats,
@@ -86,10 +90,14 @@ pub struct Dispatcher {
 
 #[derive(Debug)]
 struct Open {
-    asset: AssetId,
+    number: u64,
+    asset: Taken,
     lane: Lane,
     emitted_at: UnixTime,
 }
+
+/// The lowest bits of a ticket's number say where it is kept; the others make it the only one.
+const PLACE_BITS: u32 = 24;
 
 impl Dispatcher {
     /// # Panics
@@ -103,14 +111,19 @@ impl Dispatcher {
             draining: false,
             issued: 0,
             taken: PerLane::default(),
-            open: HashMap::new(),
-            under_way: HashSet::new(),
+            open: Slab::new(),
+            out: PerLane::default(),
             backlog: Backlog::default(),
             plans: Vec::new(),
             stats: Stats::default(),
             settings,
             agenda,
         };
+        let (pacing, front) = match dispatcher.settings.rate {
+            Rate::Auto => (Pacing::ByNeed, Front::Early),
+            Rate::Max | Rate::PerSecond(_) => (Pacing::Open, Front::Due),
+        };
+        dispatcher.agenda.paced(pacing, front, dispatcher.settings.buffer);
         match dispatcher.settings.ending {
             Ending::Drained => {}
             Ending::Once => dispatcher.agenda.make_all_due(),
@@ -136,12 +149,7 @@ impl Dispatcher {
             return;
         }
         match change {
-            AssetChange::Listed(listed) => {
-                self.agenda.insert(listed, now);
-                if self.under_way.contains(&listed.asset) {
-                    self.agenda.take(listed.asset);
-                }
-            }
+            AssetChange::Listed(listed) => self.agenda.insert(listed, now),
             AssetChange::Removed(asset) => self.agenda.remove(*asset),
         }
     }
@@ -156,7 +164,7 @@ impl Dispatcher {
         match self.settings.rate {
             Rate::Max => None,
             Rate::PerSecond(rate) => Some(rate),
-            Rate::Auto => Some(self.auto_per_second()),
+            Rate::Auto => Some(self.agenda.per_second()),
         }
     }
 
@@ -172,32 +180,27 @@ impl Dispatcher {
         self.is_over_memory && !self.open.is_empty()
     }
 
-    /// What the promises need in the long run, or now if more is due at once, with the buffer. What
-    /// is late already follows within half of the shortest time between due and promised.
-    fn auto_per_second(&self) -> f64 {
-        let Backlog { overdue, need_per_second, .. } = self.backlog;
-        let late = overdue as f64 / (self.agenda.slack_min() / 2).as_secs_f64().max(1.0);
-        let steady = self.agenda.nominal_per_second().max(1.0);
-        self.settings.buffer * steady.max(need_per_second + late)
-    }
-
-    /// Looks at the backlog and sets the rate by it. Due once a second or so, rarer with a huge backlog.
+    /// Looks at the backlog and sets the rate by it. Due once a second or so.
     pub fn pace(&mut self, now: UnixTime) {
+        self.agenda.pace(now);
         self.backlog = self.agenda.backlog(now);
         self.plans = self.agenda.plans(now);
-        if let Some(per_second) = self.rate_per_second() {
+        if let Rate::PerSecond(per_second) = self.settings.rate {
             assert!(per_second > 0.0, "a rate is positive");
             self.bucket.set_rate(per_second, now);
         }
     }
 
-    /// The scan that is due longest, of those whose lane has credits, if the rate allows; its ticket
-    /// is open from now on.
+    /// The scan that goes out next, of those whose lane has credits, if the rate allows; its ticket is
+    /// open from now on.
     pub fn next(&mut self, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
-        let due = |lane| self.agenda.first(lane).map(|(_, due, _)| due);
-        let mut lanes = Lane::ALL;
-        lanes.sort_by_key(|lane| due(*lane));
-        lanes.into_iter().find_map(|lane| self.next_of(lane, now))
+        if self.draining || self.waits_for_memory() {
+            return None;
+        }
+        let mut firsts = Lane::ALL.map(|lane| (lane, self.agenda.first(lane, now)));
+        let age = |first: &Option<First>| first.map_or(f64::NEG_INFINITY, |f| f.age_in_cadences);
+        firsts.sort_by(|(_, left), (_, right)| age(right).total_cmp(&age(left)));
+        firsts.into_iter().find_map(|(lane, first)| self.emit(lane, &first?, now))
     }
 
     /// A scan heavier than all credits goes out when the lane is empty: it would wait for ever.
@@ -208,32 +211,33 @@ impl Dispatcher {
     }
 
     /// What keeps back a scan of the lane that could go out now.
-    pub fn held_back(&self, lane: Lane, now: UnixTime) -> Option<HeldBack> {
-        let (_, _, cost) = self.agenda.first(lane)?;
-        let may_go = self.until_next(lane, now).is_some_and(|wait| wait.is_zero());
-        match may_go && !self.draining {
+    pub fn held_back(&mut self, lane: Lane, now: UnixTime) -> Option<HeldBack> {
+        let First { cost, .. } = self.agenda.first(lane, now)?;
+        let may_go = self.until_token(now).is_zero() && !self.draining;
+        match may_go {
             true if self.waits_for_memory() => Some(HeldBack::Memory),
             true if !self.has_credits(lane, cost) => Some(HeldBack::Credits),
             _ => None,
         }
     }
 
-    fn next_of(&mut self, lane: Lane, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
-        let (asset, due, cost) = self.agenda.first(lane)?;
-        if self.draining || now < due || self.waits_for_memory() || !self.has_credits(lane, cost) {
+    fn emit(&mut self, lane: Lane, first: &First, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
+        let First { asset, cost, over_promise, .. } = *first;
+        if !self.has_credits(lane, cost) || !self.take_tokens(now) {
             return None;
         }
-        if !self.take_tokens(asset, now) {
-            return None;
-        }
-        self.agenda.take(asset);
+        let taken = self.agenda.take(first, now);
         self.taken[lane] += u64::from(cost.weight);
+        self.out[lane] += 1;
         self.issued += 1;
-        self.under_way.insert(asset);
         self.stats.emitted += 1;
-        self.open.insert(self.issued, Open { asset, lane, emitted_at: now });
+        self.stats.late += u64::from(1.0 < over_promise);
+        self.stats.over_promise_max = self.stats.over_promise_max.max(over_promise);
+        let place = self.open.vacant_entry();
+        let number = self.issued << PLACE_BITS | place.key() as u64;
+        place.insert(Open { number, asset: taken, lane, emitted_at: now });
         let ticket = Ticket {
-            number: self.issued,
+            number,
             owner: self.settings.owner,
             weight: cost.weight,
             emitted_at: now,
@@ -252,9 +256,9 @@ impl Dispatcher {
         Some((ticket, event))
     }
 
-    /// Takes what the rate and the limit ask for, or nothing.
-    fn take_tokens(&mut self, asset: AssetId, now: UnixTime) -> bool {
-        let paced = self.is_paced(asset);
+    /// Takes what a set rate and the limit ask for, or nothing.
+    fn take_tokens(&mut self, now: UnixTime) -> bool {
+        let paced = matches!(self.settings.rate, Rate::PerSecond(_));
         if paced && !self.bucket.take(now) {
             return false;
         }
@@ -265,13 +269,14 @@ impl Dispatcher {
         may_go
     }
 
-    /// Whether a scan of the asset needs a token of the rate.
-    fn is_paced(&self, asset: AssetId) -> bool {
-        match self.settings.rate {
-            Rate::Max => false,
-            Rate::PerSecond(_) => true,
-            Rate::Auto => self.agenda.was_scanned(asset),
-        }
+    /// How long until a set rate and the limit allow a scan.
+    fn until_token(&self, now: UnixTime) -> Duration {
+        let rate = match self.settings.rate {
+            Rate::PerSecond(_) => self.bucket.until_next(now),
+            Rate::Auto | Rate::Max => Duration::ZERO,
+        };
+        let limit = self.limit.as_ref().map_or(Duration::ZERO, |limit| limit.until_next(now));
+        rate.max(limit)
     }
 
     /// Takes a ticket back: its scan is durable. Returns how long that took since it was emitted.
@@ -279,26 +284,24 @@ impl Dispatcher {
     /// # Panics
     /// If it is not open: an operator answered one scan twice, and credits no longer mean anything.
     pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Duration {
-        let open = self.open.remove(&ticket.number).expect("a ticket comes back exactly once");
+        let place = (ticket.number & ((1 << PLACE_BITS) - 1)) as usize;
+        let open = self.open.try_remove(place).filter(|open| open.number == ticket.number);
+        let open = open.expect("a ticket comes back exactly once");
         self.taken[open.lane] -= u64::from(ticket.weight);
-        self.under_way.remove(&open.asset);
+        self.out[open.lane] -= 1;
         self.stats.returned[open.lane] += 1;
         let took = now.since(open.emitted_at);
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.stats.latency_us.saturating_record(took_us);
-        if self.settings.ending == Ending::Drained && !self.draining {
-            self.agenda.rearm(open.asset, open.emitted_at);
-        } else {
-            self.agenda.scanned(open.asset, open.emitted_at);
-        }
+        let waits = self.settings.ending == Ending::Drained && !self.draining;
+        self.agenda.scanned(open.asset, open.emitted_at, waits);
         took
     }
 
-    /// Gives back what was not emitted, and emits nothing more. Returns how many assets were due.
+    /// Emits nothing more. Returns how many assets were due.
     pub fn drain(&mut self, now: UnixTime) -> usize {
         self.draining = true;
         let Backlog { never_scanned, due, .. } = self.agenda.backlog(now);
-        self.agenda.clear();
         never_scanned + due
     }
 
@@ -310,13 +313,8 @@ impl Dispatcher {
     }
 
     /// How long until the next scan of the lane may go out; None if there is none.
-    pub fn until_next(&self, lane: Lane, now: UnixTime) -> Option<Duration> {
-        let (asset, due, _) = self.agenda.first(lane)?;
-        let wait = due.since(now);
-        let limit = self.limit.as_ref().map_or(Duration::ZERO, |limit| limit.until_next(now));
-        let paced = self.is_paced(asset);
-        let rate = if paced { self.bucket.until_next(now) } else { Duration::ZERO };
-        Some(wait.max(rate).max(limit))
+    pub fn until_next(&mut self, lane: Lane, now: UnixTime) -> Option<Duration> {
+        Some(self.agenda.until_first(lane, now)?.max(self.until_token(now)))
     }
 
     /// Scans that were emitted and have not come back.
@@ -330,13 +328,11 @@ impl Dispatcher {
 
     /// As of the last [`Dispatcher::pace`].
     pub fn progress(&self) -> Progress {
-        let mut out = PerLane::default();
-        self.open.values().for_each(|open| out[open.lane] += 1);
         Progress {
             assets: self.agenda.len(),
             plans: self.plans.clone(),
             backlog: self.backlog,
-            out,
+            out: self.out,
             returned: self.stats.returned,
             per_second_max: self.per_second_max(),
         }

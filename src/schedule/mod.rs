@@ -4,13 +4,13 @@
 mod agenda;
 mod cadence;
 mod dispatcher;
-mod plans;
 mod progress;
 mod rate;
 
-pub use agenda::{Agenda, AssetChange, Backlog, Listed};
+pub use agenda::{
+    Agenda, AssetChange, Backlog, First, Front, Listed, Pacing, PlanProgress, Taken,
+};
 pub use cadence::Cadences;
 pub use dispatcher::{Dispatcher, Ending, HeldBack, Limits, Settings};
-pub use plans::PlanProgress;
 pub use progress::{Progress, Stats};
 pub use rate::{Rate, TokenBucket};

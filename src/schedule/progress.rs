@@ -12,6 +12,10 @@ const HOUR_US: u64 = 3_600_000_000;
 #[derive(Clone, Debug)]
 pub struct Stats {
     pub emitted: u64,
+    /// Of those: their promise was over.
+    pub late: u64,
+    /// The greatest part of a promise that was over when its scan went out.
+    pub over_promise_max: f64,
     pub returned: PerLane<u64>,
     /// From emitted to durable, in microseconds.
     pub latency_us: Histogram<u64>,
@@ -34,6 +38,6 @@ pub struct Progress {
 impl Default for Stats {
     fn default() -> Stats {
         let latency_us = Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds");
-        Stats { emitted: 0, returned: PerLane::default(), latency_us }
+        Stats { emitted: 0, late: 0, over_promise_max: 0.0, returned: PerLane::default(), latency_us }
     }
 }

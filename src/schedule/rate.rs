@@ -43,6 +43,10 @@ impl TokenBucket {
         self.per_second = per_second;
     }
 
+    pub fn per_second(&self) -> f64 {
+        self.per_second
+    }
+
     /// Takes a token if there is one.
     pub fn take(&mut self, now: UnixTime) -> bool {
         self.fill(now);
@@ -58,21 +62,28 @@ impl TokenBucket {
         self.tokens += 1.0;
     }
 
-    /// How long until there is a token.
+    /// How long until there is a token; zero only if there is one.
     pub fn until_next(&self, now: UnixTime) -> Duration {
-        let earned = self.filled_at.map_or(0.0, |at| now.since(at).as_secs_f64() * self.per_second);
-        let lacking = (1.0 - self.tokens - earned).max(0.0);
-        Duration::try_from_secs_f64(lacking / self.per_second).unwrap_or(Duration::MAX)
+        let lacking = 1.0 - self.tokens_at(now);
+        if lacking <= 0.0 {
+            return Duration::ZERO;
+        }
+        let wait = Duration::try_from_secs_f64(lacking / self.per_second);
+        wait.unwrap_or(Duration::MAX).max(Duration::from_micros(1))
     }
 
     fn fill(&mut self, now: UnixTime) {
-        let earned = match self.filled_at {
-            Some(at) => now.since(at).as_secs_f64() * self.per_second,
+        self.tokens = match self.filled_at {
+            Some(_) => self.tokens_at(now),
             None => 1.0,
         };
-        let tokens_max = (self.burst.as_secs_f64() * self.per_second).max(1.0);
-        self.tokens = (self.tokens + earned).min(tokens_max);
         self.filled_at = Some(now);
+    }
+
+    fn tokens_at(&self, now: UnixTime) -> f64 {
+        let earned = self.filled_at.map_or(0.0, |at| now.since(at).as_secs_f64() * self.per_second);
+        let tokens_max = (self.burst.as_secs_f64() * self.per_second).max(1.0);
+        (self.tokens + earned).min(tokens_max)
     }
 }
 

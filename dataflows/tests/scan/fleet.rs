@@ -59,10 +59,11 @@ pub(crate) fn dispatcher(
     sequence_start: u64,
     ending: Ending,
 ) -> Dispatcher {
-    let mut agenda = Agenda::new(Cadences::default(), Lanes::default());
+    let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), START);
     for (asset, records) in assets {
         let (asset, plan) = (AssetId(asset), "free".into());
-        agenda.insert(&Listed { asset, plan, scheduled_at: None, records }, START);
+        let listed = Listed { asset, account: asset, plan, scheduled_at: None, records };
+        agenda.insert(&listed, START);
     }
     let settings = Settings {
         owner: scanflow_dataflows::HOME as u64,

@@ -13,14 +13,15 @@ use crate::model::{AssetId, UnixTime};
 use crate::schedule::{AssetChange, Listed};
 
 /// Every asset that is not removed; `$1` null for all of them.
-const LISTED: &str = "select z.id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count
+const LISTED: &str = "select z.id, z.account_id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count
       from zones z join accounts a on a.id = z.account_id
       left join scan_state s on s.asset_id = z.id
      where z.removed_at is null and ($1::bigint[] is null or z.id = any($1))
     union all
-    select a.id, a.plan, s.last_scheduled_at, 0
+    select a.id, a.id, a.plan, s.last_scheduled_at, 0
       from accounts a left join scan_state s on s.asset_id = a.id
-     where a.removed_at is null and ($1::bigint[] is null or a.id = any($1))";
+     where a.removed_at is null and ($1::bigint[] is null or a.id = any($1))
+     order by 1";
 
 /// A change counts when no older transaction is still open: ids are drawn before the commit, so
 /// that polling by the greatest id would lose some.
@@ -93,12 +94,13 @@ fn mark(row: &Row) -> Mark {
 }
 
 fn listed(row: &Row) -> Listed {
-    let scheduled_at: Option<SystemTime> = row.get(2);
+    let scheduled_at: Option<SystemTime> = row.get(3);
     Listed {
         asset: AssetId(row.get(0)),
-        plan: row.get(1),
+        account: AssetId(row.get(1)),
+        plan: row.get(2),
         scheduled_at: scheduled_at.map(UnixTime::from),
-        records: row.get::<_, i32>(3).unsigned_abs().into(),
+        records: row.get::<_, i32>(4).unsigned_abs().into(),
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::Cadences;
+use super::terms::Terms;
+use super::ticks::Calendar;
 use crate::model::UnixTime;
+use crate::schedule::Cadences;
 
 /// A stamp is kept to this part of the cadence, so that a plan needs a few thousand counts at most,
 /// however many assets it has.
@@ -12,7 +14,10 @@ const STAMPS_A_CADENCE: u32 = 1_000;
 
 /// A plan of [`Plans`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PlanId(u32);
+pub(super) struct PlanId(pub(super) u8);
+
+/// More plans than this share the last one, with the cadence of the first that came so late.
+const PLANS_MAX: usize = u8::MAX as usize + 1;
 
 /// How well the promise of one plan is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +43,9 @@ pub(super) struct Plans {
 #[derive(Debug)]
 struct Plan {
     name: String,
-    cadence: Duration,
+    terms: Terms,
+    /// The part of time that a stamp is kept to.
+    stamp_us: u64,
     assets: u64,
     /// Scanned assets by the number of the stamp of their last scan.
     stamps: BTreeMap<u64, u64>,
@@ -49,19 +56,42 @@ impl Plans {
         if let Some(id) = self.by_name.get(name) {
             return *id;
         }
-        let id = PlanId(u32::try_from(self.plans.len()).expect("fewer than four billion plans"));
-        let (name, cadence) = (name.to_owned(), cadences.of(name));
-        self.by_name.insert(name.clone(), id);
-        self.plans.push(Plan { name, cadence, assets: 0, stamps: BTreeMap::new() });
+        let number = self.plans.len().min(PLANS_MAX - 1);
+        let id = PlanId(number as u8);
+        self.by_name.insert(name.to_owned(), id);
+        if number == self.plans.len() {
+            let cadence = cadences.of(name);
+            let stamp_us = u64::try_from((cadence / STAMPS_A_CADENCE).as_micros());
+            self.plans.push(Plan {
+                name: name.to_owned(),
+                terms: Terms::new(cadence),
+                stamp_us: stamp_us.unwrap_or(u64::MAX).max(1),
+                assets: 0,
+                stamps: BTreeMap::new(),
+            });
+        }
         id
     }
 
-    fn plan(&mut self, id: PlanId) -> &mut Plan {
-        &mut self.plans[id.0 as usize]
+    /// All that have been asked for.
+    pub(super) fn ids(&self) -> impl Iterator<Item = PlanId> + use<> {
+        (0..self.plans.len()).map(|number| PlanId(number as u8))
     }
 
-    pub(super) fn cadence(&self, id: PlanId) -> Duration {
-        self.plans[id.0 as usize].cadence
+    pub(super) fn name(&self, id: PlanId) -> &str {
+        &self.plans[usize::from(id.0)].name
+    }
+
+    pub(super) fn terms(&self, id: PlanId) -> &Terms {
+        &self.plans[usize::from(id.0)].terms
+    }
+
+    pub(super) fn terms_mut(&mut self, id: PlanId) -> &mut Terms {
+        &mut self.plan(id).terms
+    }
+
+    fn plan(&mut self, id: PlanId) -> &mut Plan {
+        &mut self.plans[usize::from(id.0)]
     }
 
     /// Counts an asset by the stamp of its last scan.
@@ -87,19 +117,19 @@ impl Plans {
     }
 
     /// Plans that have assets, by name.
-    pub(super) fn progress(&self, now: UnixTime) -> Vec<PlanProgress> {
-        let mut plans: Vec<_> = self.in_use().map(|plan| plan.progress(now)).collect();
+    pub(super) fn progress(&self, now: UnixTime, calendar: Calendar) -> Vec<PlanProgress> {
+        let mut plans: Vec<_> = self.in_use().map(|plan| plan.progress(now, calendar)).collect();
         plans.sort_by(|left, right| left.plan.cmp(&right.plan));
         plans
     }
 
-    pub(super) fn cadence_min(&self) -> Option<Duration> {
-        self.in_use().map(|plan| plan.cadence).min()
-    }
-
     /// Scans a second that keep every promise in the long run: the sum of count / cadence.
     pub(super) fn nominal_per_second(&self) -> f64 {
-        self.in_use().map(|plan| plan.assets as f64 / plan.cadence.as_secs_f64()).sum()
+        self.in_use().map(|plan| plan.assets as f64 / plan.terms.cadence().as_secs_f64()).sum()
+    }
+
+    pub(super) fn overdue(&self, now: UnixTime, calendar: Calendar) -> u64 {
+        self.in_use().map(|plan| plan.overdue(now, calendar)).sum()
     }
 
     fn in_use(&self) -> impl Iterator<Item = &Plan> {
@@ -108,25 +138,29 @@ impl Plans {
 }
 
 impl Plan {
-    fn stamp_us(&self) -> u64 {
-        u64::try_from((self.cadence / STAMPS_A_CADENCE).as_micros()).unwrap_or(u64::MAX).max(1)
-    }
-
     fn stamp(&self, at: UnixTime) -> u64 {
-        at.as_micros() / self.stamp_us()
+        at.as_micros() / self.stamp_us
     }
 
-    fn progress(&self, now: UnixTime) -> PlanProgress {
+    fn overdue(&self, now: UnixTime, calendar: Calendar) -> u64 {
+        let (changed_at, long, short) = self.terms.overdue(calendar.tick(now));
+        let stamp = |tick| self.stamp(calendar.time(tick));
+        let count = |from, to| -> u64 {
+            if to <= from { 0 } else { self.stamps.range(from..to).map(|(_, count)| count).sum() }
+        };
+        count(0, stamp(long.min(changed_at))) + count(stamp(changed_at), stamp(short))
+    }
+
+    fn progress(&self, now: UnixTime, calendar: Calendar) -> PlanProgress {
         let scanned: u64 = self.stamps.values().sum();
-        let overdue_below = now.before(self.cadence).map_or(0, |last| self.stamp(last));
         let oldest = self.stamps.first_key_value();
         PlanProgress {
             plan: self.name.clone(),
-            cadence: self.cadence,
+            cadence: self.terms.cadence(),
             assets: self.assets,
             never_scanned: self.assets - scanned,
-            overdue: self.stamps.range(..overdue_below).map(|(_, count)| count).sum(),
-            oldest: oldest.map(|(stamp, _)| UnixTime::from_micros(stamp * self.stamp_us())),
+            overdue: self.overdue(now, calendar),
+            oldest: oldest.map(|(stamp, _)| UnixTime::from_micros(stamp * self.stamp_us)),
         }
     }
 }
@@ -147,7 +181,8 @@ mod tests {
         for scheduled_at in [None, Some(NOON), Some(NOON + DAY / 2)] {
             plans.add(id, scheduled_at);
         }
-        let progress = |plans: &Plans, now| plans.progress(now).pop().expect("a plan");
+        let calendar = Calendar::around(NOON);
+        let progress = |plans: &Plans, now| plans.progress(now, calendar).pop().expect("a plan");
         let expected = PlanProgress {
             plan: "enterprise".to_owned(),
             cadence: DAY,
@@ -163,6 +198,6 @@ mod tests {
         plans.remove(id, None);
         let left = progress(&plans, NOON + DAY * 1_002 / 1_000);
         assert_eq!((left.assets, left.never_scanned, left.overdue), (1, 0, 0));
-        assert_eq!(plans.progress(NOON).len(), 1, "plans without assets are left out");
+        assert_eq!(plans.progress(NOON, calendar).len(), 1, "plans without assets are left out");
     }
 }

@@ -1,0 +1,337 @@
+//! All assets of a fleet, in 18 bytes each.
+
+use std::collections::HashMap;
+
+use bitfield_struct::bitfield;
+
+use super::flow::FlowId;
+use super::ring::{ASSETS_MAX, Entry};
+use super::ticks::Ticks;
+use crate::lanes::{Expected, predict};
+use crate::model::{AssetId, Cost, Lane};
+use super::plans::PlanId;
+
+/// Of the hash of an account.
+pub(super) const ACCOUNT_BITS: u32 = 20;
+
+/// Where an asset is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum State {
+    /// It waits, in the ring of its flow or among its newcomers.
+    Waiting,
+    /// It is due, and its account is ahead of its own rate.
+    Held,
+    /// A scan of it is under way.
+    Flight,
+    /// There is no such asset any more.
+    Gone,
+}
+
+impl State {
+    const fn into_bits(self) -> u8 {
+        self as u8
+    }
+
+    const fn from_bits(bits: u8) -> State {
+        match bits {
+            0 => State::Waiting,
+            1 => State::Held,
+            2 => State::Flight,
+            _ => State::Gone,
+        }
+    }
+}
+
+#[bitfield(u32)]
+struct Place {
+    #[bits(20)]
+    account: u32,
+    plan: u8,
+    #[bits(2)]
+    state: State,
+    #[bits(2)]
+    _free: u8,
+}
+
+#[bitfield(u16)]
+struct Facts {
+    /// Of its records, see [`size_of_records`].
+    size: u8,
+    is_slow: bool,
+    /// It was never scanned.
+    is_new: bool,
+    /// It waits at another place than its stamp says.
+    is_moved: bool,
+    /// It was removed while a scan of it was under way.
+    is_removed: bool,
+    #[bits(3)]
+    version: u8,
+    _free: bool,
+}
+
+/// What is packed has no references, so everything is asked for by value.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, packed(2))]
+pub(super) struct Asset {
+    id: i64,
+    stamp: Ticks,
+    place: Place,
+    facts: Facts,
+}
+
+impl Asset {
+    /// One of an account with that hash.
+    pub(super) fn new(id: AssetId, account: u32, flow: FlowId, records: u64) -> Asset {
+        let place = Place::new().with_state(State::Waiting);
+        let mut asset = Asset { id: id.0, stamp: 0, place, facts: Facts::new() };
+        asset.set_account(account);
+        asset.set_flow(flow);
+        asset.set_records(records);
+        asset
+    }
+
+    pub(super) fn id(self) -> AssetId {
+        AssetId(self.id)
+    }
+
+    /// When the last completed scan was emitted; None if there was none.
+    pub(super) fn stamp(self) -> Option<Ticks> {
+        (!self.facts.is_new()).then_some(self.stamp)
+    }
+
+    pub(super) fn set_stamp(&mut self, stamp: Option<Ticks>) {
+        self.stamp = stamp.unwrap_or_default();
+        self.facts = self.facts.with_is_new(stamp.is_none());
+    }
+
+    pub(super) fn account(self) -> u32 {
+        { self.place }.account()
+    }
+
+    pub(super) fn set_account(&mut self, account: u32) {
+        self.place = self.place.with_account(account & ((1 << ACCOUNT_BITS) - 1));
+    }
+
+    pub(super) fn flow(self) -> FlowId {
+        FlowId { plan: PlanId({ self.place }.plan()), lane: self.lane() }
+    }
+
+    pub(super) fn lane(self) -> Lane {
+        if self.facts.is_slow() { Lane::Slow } else { Lane::Fast }
+    }
+
+    pub(super) fn set_flow(&mut self, flow: FlowId) {
+        self.place = self.place.with_plan(flow.plan.0);
+        self.facts = self.facts.with_is_slow(flow.lane == Lane::Slow);
+    }
+
+    pub(super) fn state(self) -> State {
+        { self.place }.state()
+    }
+
+    pub(super) fn set_state(&mut self, state: State) {
+        self.place = self.place.with_state(state);
+    }
+
+    pub(super) fn is_moved(self) -> bool {
+        self.facts.is_moved()
+    }
+
+    pub(super) fn set_moved(&mut self, is_moved: bool) {
+        self.facts = self.facts.with_is_moved(is_moved);
+    }
+
+    pub(super) fn is_removed(self) -> bool {
+        self.facts.is_removed()
+    }
+
+    pub(super) fn set_removed(&mut self, is_removed: bool) {
+        self.facts = self.facts.with_is_removed(is_removed);
+    }
+
+    /// Whether it counts as one of the fleet.
+    pub(super) fn is_listed(self) -> bool {
+        self.state() != State::Gone && !self.is_removed()
+    }
+
+    pub(super) fn set_records(&mut self, records: u64) {
+        self.facts = self.facts.with_size(size_of_records(records));
+    }
+
+    /// What a scan of it is predicted to cost, up to 4.5 percent.
+    pub(super) fn cost(self) -> Cost {
+        predict(Expected { records: records_of_size(self.facts.size()), probes: 0 })
+    }
+
+    /// The entry that counts from now on.
+    pub(super) fn next_entry(&mut self, index: u32) -> Entry {
+        self.facts = self.facts.with_version((self.facts.version() + 1) % 8);
+        Entry::new(index, self.facts.version())
+    }
+
+    /// Whether this is the entry that counts, of an asset that is in that state and flow.
+    pub(super) fn is_at(self, entry: Entry, state: State, flow: FlowId) -> bool {
+        self.facts.version() == entry.version() && self.state() == state && self.flow() == flow
+    }
+}
+
+/// Eighths of a doubling.
+const STEPS: f64 = 8.0;
+
+fn size_of_records(records: u64) -> u8 {
+    if records == 0 {
+        return 0;
+    }
+    (1.0 + (records as f64).log2() * STEPS).round().min(f64::from(u8::MAX)) as u8
+}
+
+fn records_of_size(size: u8) -> u64 {
+    if size == 0 { 0 } else { (f64::from(size - 1) / STEPS).exp2().round() as u64 }
+}
+
+/// Assets by their ids and by their places, which never change as long as they are listed.
+#[derive(Debug, Default)]
+pub(super) struct Assets {
+    assets: Vec<Asset>,
+    /// So many at the front are in the order of their ids; the places of the others are in `late`.
+    sorted: usize,
+    late: HashMap<i64, u32>,
+    /// Places of late ones that are gone.
+    free: Vec<u32>,
+}
+
+impl Assets {
+    /// Makes room for so many more, and not for twice as many.
+    pub(super) fn reserve(&mut self, assets: usize) {
+        self.assets.reserve_exact(assets);
+    }
+
+    /// Also if it is gone, as long as its place is kept.
+    pub(super) fn find(&self, id: AssetId) -> Option<u32> {
+        let sorted = &self.assets[..self.sorted];
+        match sorted.binary_search_by_key(&id.0, |asset| asset.id) {
+            Ok(index) => Some(index as u32),
+            Err(_) => self.late.get(&id.0).copied(),
+        }
+    }
+
+    pub(super) fn get(&self, index: u32) -> Asset {
+        self.assets[index as usize]
+    }
+
+    pub(super) fn set(&mut self, index: u32, asset: Asset) {
+        self.assets[index as usize] = asset;
+    }
+
+    /// Adds an asset that is not found. In the order of ids it costs no more than its 18 bytes.
+    ///
+    /// # Panics
+    /// Above 536,870,912 assets.
+    pub(super) fn add(&mut self, mut asset: Asset) -> u32 {
+        let id = asset.id;
+        let in_order = self.sorted == self.assets.len()
+            && self.assets.last().is_none_or(|last| { last.id } < id);
+        if !in_order && let Some(index) = self.free.pop() {
+            asset.facts = asset.facts.with_version(self.get(index).facts.version());
+            self.set(index, asset);
+            self.late.insert(id, index);
+            return index;
+        }
+        assert!(self.assets.len() < ASSETS_MAX, "an agenda holds {ASSETS_MAX} assets");
+        let index = self.assets.len() as u32;
+        if self.assets.len() == self.assets.capacity() {
+            self.assets.reserve_exact((self.assets.len() / 8).max(16));
+        }
+        self.assets.push(asset);
+        if in_order {
+            self.sorted += 1;
+        } else {
+            self.late.insert(id, index);
+        }
+        index
+    }
+
+    /// An asset is gone; the place of a late one is given to another.
+    pub(super) fn release(&mut self, index: u32) {
+        let mut asset = self.get(index);
+        asset.set_state(State::Gone);
+        asset.set_removed(false);
+        self.set(index, asset);
+        if self.late.remove(&asset.id().0).is_some() {
+            self.free.push(index);
+        }
+    }
+
+    /// Those that are listed.
+    pub(super) fn listed(&self) -> impl Iterator<Item = Asset> {
+        self.assets.iter().copied().filter(|asset| asset.is_listed())
+    }
+
+    /// Bytes held, by capacity.
+    pub(super) fn bytes(&self) -> usize {
+        self.assets.capacity() * size_of::<Asset>()
+            + self.late.capacity() * (size_of::<(i64, u32)>() + 1)
+            + self.free.capacity() * size_of::<u32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asset(id: i64) -> Asset {
+        let flow = FlowId { plan: PlanId(3), lane: Lane::Slow };
+        Asset::new(AssetId(id), 77, flow, 640)
+    }
+
+    #[test]
+    fn an_asset_is_18_bytes_and_keeps_what_it_is_told() {
+        assert_eq!(size_of::<Asset>(), 18);
+        let mut one = asset(-5);
+        assert_eq!((one.id(), one.account(), one.stamp()), (AssetId(-5), 77, Some(0)));
+        one.set_stamp(Some(9));
+        one.set_state(State::Flight);
+        one.set_removed(true);
+        assert_eq!((one.stamp(), one.state(), one.is_removed()), (Some(9), State::Flight, true));
+        assert_eq!(one.flow(), FlowId { plan: PlanId(3), lane: Lane::Slow });
+        assert!(!one.is_listed() && !one.is_moved());
+    }
+
+    #[test]
+    fn only_the_last_entry_counts() {
+        let mut one = asset(1);
+        let old = one.next_entry(5);
+        assert!(one.is_at(old, State::Waiting, one.flow()));
+        let new = one.next_entry(5);
+        assert!(!one.is_at(old, State::Waiting, one.flow()));
+        assert!(one.is_at(new, State::Waiting, one.flow()));
+        assert!(!one.is_at(new, State::Held, one.flow()));
+    }
+
+    #[test]
+    fn records_are_kept_up_to_five_percent() {
+        for records in (0..100).chain([1_000, 12_345, 500_000, 2_000_000_000]) {
+            let kept = records_of_size(size_of_records(records)) as f64;
+            let error = (kept - records as f64).abs();
+            assert!(error <= 1.0 || error <= 0.05 * records as f64, "{records}: {kept}");
+        }
+    }
+
+    #[test]
+    fn assets_are_found_whether_they_came_in_order_or_late() {
+        let mut assets = Assets::default();
+        for id in [1, 4, 9, 3, 12] {
+            let index = assets.add(asset(id));
+            assert_eq!(assets.find(AssetId(id)), Some(index));
+        }
+        assert_eq!(assets.find(AssetId(5)), None);
+        assets.release(1);
+        assets.release(3);
+        assert_eq!(assets.find(AssetId(4)), Some(1), "its place is kept");
+        assert_eq!(assets.find(AssetId(3)), None);
+        assert_eq!(assets.listed().count(), 3);
+        assert_eq!(assets.add(asset(20)), 3, "the place of 3");
+        assert_eq!(assets.find(AssetId(20)), Some(3));
+    }
+}

@@ -1,0 +1,371 @@
+//! When each asset of the fleet is scanned next. Pure: the same calls give the same schedule.
+//!
+//! ```text
+//!  insert --> a ring for each plan and lane, in slots of a minute, oldest first --+--> first, take
+//!    |          +-- its account is ahead of its own rate: held ------------------>+      |
+//!    +--> never scanned: newcomers, behind all that is due ---------------------->+      |
+//!             ^------------------------- scanned <-------------------- under way <-------+
+//! ```
+//! Rings are keyed by the time of the *last* scan: all assets of a plan have one cadence, so that
+//! first in, first out is earliest deadline first, and a change of cadence moves nothing. The pace of
+//! a flow is the smallest constant rate that keeps every promise, between its nominal rate and what
+//! the buffer allows; for that to be even *and* in time a scan may go out a little early.
+
+use std::time::Duration;
+
+use self::asset::{Asset, Assets, State};
+use self::flow::{Flow, FlowId};
+use self::plans::Plans;
+use self::ticks::{Calendar, Ticks};
+use super::Cadences;
+use crate::lanes::{Expected, Lanes, predict};
+use crate::model::{AssetId, Lane, UnixTime};
+
+mod accounts;
+mod asset;
+mod cadence;
+mod flow;
+mod next;
+mod pace;
+mod plans;
+mod ring;
+mod spread;
+mod terms;
+mod ticks;
+
+pub use next::{First, Taken};
+pub use pace::Backlog;
+pub use plans::PlanProgress;
+
+/// An asset as the schedule has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub asset: AssetId,
+    /// Itself, if it is one.
+    pub account: AssetId,
+    pub plan: String,
+    /// When the last completed scan was emitted; None if there was none.
+    pub scheduled_at: Option<UnixTime>,
+    pub records: u64,
+}
+
+/// What has become of an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssetChange {
+    /// It is new, or has another plan.
+    Listed(Listed),
+    Removed(AssetId),
+}
+
+/// What holds back scans that may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// The rates that the promises need.
+    ByNeed,
+    /// Nothing: whoever asks has a rate of their own.
+    Open,
+}
+
+/// From when on a scan may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// A little early, so that the pace is even.
+    Early,
+    /// When it has to.
+    Due,
+    /// At once.
+    All,
+}
+
+/// Every asset of a fleet, in 24 bytes each.
+#[derive(Debug)]
+pub struct Agenda {
+    cadences: Cadences,
+    lanes: Lanes,
+    calendar: Calendar,
+    assets: Assets,
+    count: usize,
+    plans: Plans,
+    /// By their numbers.
+    flows: Vec<Flow>,
+    pacing: Pacing,
+    front: Front,
+    buffer: f64,
+    throttle: f64,
+    /// When assets that were never scanned shall be; None: behind all others, as fast as they may.
+    first_within: Option<Duration>,
+    /// Rates are set anew from then on; None: at once.
+    pace_from: Option<UnixTime>,
+    /// The latest time that was told.
+    now: UnixTime,
+}
+
+impl Agenda {
+    pub fn new(cadences: Cadences, lanes: Lanes, now: UnixTime) -> Agenda {
+        Agenda {
+            cadences,
+            lanes,
+            calendar: Calendar::around(now),
+            assets: Assets::default(),
+            count: 0,
+            plans: Plans::default(),
+            flows: Vec::new(),
+            pacing: Pacing::ByNeed,
+            front: Front::Early,
+            buffer: 1.2,
+            throttle: 1.0,
+            first_within: None,
+            pace_from: None,
+            now,
+        }
+    }
+
+    /// What holds back scans, and from when on they may go out.
+    pub fn paced(&mut self, pacing: Pacing, front: Front, buffer: f64) {
+        (self.pacing, self.front, self.buffer, self.pace_from) = (pacing, front, buffer, None);
+    }
+
+    /// Assets that were never scanned are scanned evenly within that time, from their insertion on.
+    #[must_use]
+    pub fn with_first_within(mut self, first_within: Option<Duration>) -> Agenda {
+        self.first_within = first_within;
+        self
+    }
+
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, assets: usize) {
+        self.assets.reserve(assets);
+    }
+
+    /// Adds an asset, or tells what has changed about one; the stamp of a known one is kept.
+    ///
+    /// A stamp from the future was made before a clock was set back: it says that there was a scan,
+    /// not when. So the next one is due at once, at the rate that the cadences need.
+    pub fn insert(&mut self, listed: &Listed, now: UnixTime) {
+        self.now = self.now.max(now);
+        let expected = Expected { records: listed.records, probes: 0 };
+        let plan = self.plans.id(&listed.plan, &self.cadences);
+        let lane = self.lanes.choose(predict(expected), expected.probes);
+        let flow = FlowId { plan, lane };
+        let account = (listed.account.route() >> 20) as u32;
+        let known = self.assets.find(listed.asset);
+        let flying = known.filter(|index| self.assets.get(*index).state() == State::Flight);
+        let listed_as = Asset::new(listed.asset, account, flow, listed.records);
+        match (known.filter(|index| self.assets.get(*index).is_listed()), flying, known) {
+            (Some(index), ..) => self.relist(index, listed_as, listed.records),
+            // Removed and added again before its scan has come back.
+            (None, Some(index), _) => {
+                let mut asset = self.assets.get(index);
+                asset.set_removed(false);
+                self.assets.set(index, asset);
+                self.count_in(asset);
+                self.relist(index, listed_as, listed.records);
+            }
+            (None, None, gone) => self.add(listed_as, gone, listed.scheduled_at, now),
+        }
+    }
+
+    fn add(
+        &mut self,
+        mut asset: Asset,
+        gone: Option<u32>,
+        scheduled_at: Option<UnixTime>,
+        now: UnixTime,
+    ) {
+        let id = asset.flow();
+        asset.set_stamp(scheduled_at.map(|at| self.calendar.tick(at.min(now))));
+        let is_ahead = scheduled_at.is_some_and(|at| now < at);
+        asset.set_moved(is_ahead);
+        self.count_in(asset);
+        let index = match gone {
+            Some(index) => {
+                self.assets.set(index, asset);
+                index
+            }
+            None => self.assets.add(asset),
+        };
+        self.grow_accounts(id);
+        let position = match asset.stamp() {
+            Some(_) if is_ahead => {
+                let terms = self.plans.terms(id.plan);
+                Some(terms.position_due(f64::from(self.calendar.tick(now))))
+            }
+            Some(stamp) => Some(self.plans.terms(id.plan).position(asset.id(), stamp)),
+            None => self.first_within.map(|within| self.position_within(id, asset, within)),
+        };
+        self.wait(index, position);
+    }
+
+    /// A known asset has another account, plan or number of records.
+    fn relist(&mut self, index: u32, listed_as: Asset, records: u64) {
+        let mut asset = self.assets.get(index);
+        let moves = asset.flow() != listed_as.flow() || asset.account() != listed_as.account();
+        asset.set_records(records);
+        self.assets.set(index, asset);
+        if !moves {
+            return;
+        }
+        self.leave(asset);
+        self.count_out(asset);
+        asset.set_flow(listed_as.flow());
+        asset.set_account(listed_as.account());
+        self.count_in(asset);
+        if asset.state() != State::Flight {
+            asset.set_state(State::Waiting);
+            asset.set_moved(false);
+            let terms = self.plans.terms(asset.flow().plan);
+            let position = asset.stamp().map(|stamp| terms.position(asset.id(), stamp));
+            self.assets.set(index, asset);
+            self.wait(index, position);
+        } else {
+            self.assets.set(index, asset);
+        }
+    }
+
+    /// One that is under way is forgotten when it comes back.
+    pub fn remove(&mut self, asset: AssetId) {
+        let Some(index) = self.assets.find(asset) else { return };
+        let mut asset = self.assets.get(index);
+        if !asset.is_listed() {
+            return;
+        }
+        self.leave(asset);
+        self.count_out(asset);
+        if asset.state() == State::Flight {
+            asset.set_removed(true);
+            self.assets.set(index, asset);
+        } else {
+            self.assets.release(index);
+        }
+    }
+
+    /// A scan that went out at `scheduled_at` is complete. The asset waits again, or, unless it `waits`,
+    /// does not.
+    pub fn scanned(&mut self, taken: Taken, scheduled_at: UnixTime, waits: bool) {
+        let Taken(index) = taken;
+        let mut asset = self.assets.get(index);
+        if asset.is_removed() {
+            self.assets.release(index);
+            return;
+        }
+        let (id, before) = (asset.flow(), asset.stamp());
+        let stamp = self.calendar.tick(scheduled_at);
+        self.plans.remove(id.plan, before.map(|stamp| self.calendar.time(stamp)));
+        self.plans.add(id.plan, Some(self.calendar.time(stamp)));
+        asset.set_state(State::Waiting);
+        asset.set_stamp(Some(stamp));
+        asset.set_moved(before.is_none());
+        self.assets.set(index, asset);
+        if waits {
+            let position = match before {
+                Some(_) => self.plans.terms(id.plan).position(asset.id(), stamp),
+                None => self.position_after_first(id, stamp),
+            };
+            self.wait(index, Some(position));
+        }
+    }
+
+    /// Puts an asset into the ring of its flow, or, without a position, among its newcomers.
+    fn wait(&mut self, index: u32, position: Option<Ticks>) {
+        let mut asset = self.assets.get(index);
+        let (id, entry) = (asset.flow(), asset.next_entry(index));
+        self.assets.set(index, asset);
+        let terms = *self.plans.terms(id.plan);
+        let position_min = terms.position_min(self.calendar.tick(self.now));
+        let flow = self.flow_mut(id);
+        match position {
+            Some(position) => flow.ring.push(terms.slot_of(position.max(position_min)), entry),
+            None => {
+                flow.newcomers.push_back(entry);
+                flow.newcomers_count += 1;
+            }
+        }
+    }
+
+    /// An asset waits no longer where it does; its entry is left behind.
+    fn leave(&mut self, asset: Asset) {
+        let id = asset.flow();
+        let terms = *self.plans.terms(id.plan);
+        let is_evenly_first = self.first_within.is_some();
+        let flow = self.flow_mut(id);
+        match (asset.state(), asset.stamp()) {
+            (State::Held, _) => flow.held_count -= 1,
+            // Where a moved one waits is not known: its slot counts one too many until it comes up.
+            (State::Waiting, Some(stamp)) if !asset.is_moved() => {
+                flow.ring.forget(terms.slot_of(terms.position(asset.id(), stamp)));
+            }
+            (State::Waiting, None) if !is_evenly_first => flow.newcomers_count -= 1,
+            (State::Waiting | State::Flight | State::Gone, _) => {}
+        }
+    }
+
+    fn count_in(&mut self, asset: Asset) {
+        let id = asset.flow();
+        self.plans.add(id.plan, asset.stamp().map(|stamp| self.calendar.time(stamp)));
+        let flow = self.flow_mut(id);
+        flow.assets += 1;
+        flow.accounts.add(asset.account());
+        self.count += 1;
+    }
+
+    fn count_out(&mut self, asset: Asset) {
+        let id = asset.flow();
+        self.plans.remove(id.plan, asset.stamp().map(|stamp| self.calendar.time(stamp)));
+        let flow = self.flow_mut(id);
+        flow.assets -= 1;
+        flow.accounts.remove(asset.account());
+        self.count -= 1;
+    }
+
+    /// As many account clocks as assets, once those have doubled.
+    fn grow_accounts(&mut self, id: FlowId) {
+        let flow = &mut self.flows[id.number() as usize];
+        if flow.accounts.are_few_for(flow.assets) {
+            let listed = self.assets.listed().filter(|asset| asset.flow() == id);
+            flow.accounts.grow(flow.assets, listed.map(Asset::account));
+        }
+    }
+
+    fn flow(&self, id: FlowId) -> &Flow {
+        &self.flows[id.number() as usize]
+    }
+
+    fn flow_mut(&mut self, id: FlowId) -> &mut Flow {
+        let number = id.number() as usize;
+        if self.flows.len() <= number {
+            self.flows.resize_with(number + 1, Flow::default);
+        }
+        &mut self.flows[number]
+    }
+
+    fn flows_of(&self, lane: Lane) -> impl Iterator<Item = FlowId> + use<> {
+        let flows = self.flows.len();
+        let ids = self.plans.ids().map(move |plan| FlowId { plan, lane });
+        ids.filter(move |id| (id.number() as usize) < flows)
+    }
+
+    fn flow_ids(&self) -> impl Iterator<Item = FlowId> + use<> {
+        Lane::ALL.map(|lane| self.flows_of(lane)).into_iter().flatten()
+    }
+
+    pub fn waiting(&self, lane: Lane) -> usize {
+        self.flows_of(lane).map(|id| self.flow(id).waiting()).sum()
+    }
+
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes held, by capacity.
+    pub fn bytes(&self) -> usize {
+        let flows: usize = self.flows.iter().map(Flow::bytes).sum();
+        self.assets.bytes() + flows
+    }
+}
+
+#[cfg(test)]
+mod tests;

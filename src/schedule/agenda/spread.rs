@@ -1,0 +1,87 @@
+//! Makes due times even, and none of them later.
+
+use std::time::Duration;
+
+use super::Agenda;
+use super::asset::{Asset, State};
+use super::flow::FlowId;
+use super::ring::Entry;
+use super::ticks::Ticks;
+use crate::model::UnixTime;
+
+/// Multiples of this, without their whole parts, are spread more evenly than any random numbers: at
+/// any moment no gap between them is more than 2.6 times another one. The golden ratio.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+impl Agenda {
+    /// Parts assets that were scanned together: in the order of age the k-th of n is due no later than
+    /// k / n of a period from now. Never later than before, and as even as it can be. Those that
+    /// were never scanned go out in the order of a hash.
+    pub fn spread(&mut self, now: UnixTime) {
+        let now = self.calendar.tick(now);
+        for id in self.flow_ids() {
+            self.spread_flow(id, now);
+        }
+        self.pace_from = None;
+    }
+
+    fn spread_flow(&mut self, id: FlowId, now: Ticks) {
+        let terms = *self.plans.terms(id.plan);
+        let assets = &mut self.assets;
+        let hash = |asset: Asset| shuffle(asset.id().route());
+
+        let flow = &mut self.flows[id.number() as usize];
+        let mut newcomers = std::mem::take(&mut flow.newcomers);
+        newcomers.retain(|entry| assets.get(entry.index()).is_at(*entry, State::Waiting, id));
+        newcomers
+            .make_contiguous()
+            .sort_unstable_by_key(|entry| hash(assets.get(entry.index())));
+        (flow.newcomers_count, flow.newcomers) = (newcomers.len(), newcomers);
+
+        let every = terms.period() / flow.ring.live().max(1) as f64;
+        let (mut rank, mut order) = (0.0, Vec::new());
+        for (slot, entries) in flow.ring.drain() {
+            order.clear();
+            let waiting = entries.into_iter().filter_map(|entry| {
+                let asset = assets.get(entry.index());
+                asset.is_at(entry, State::Waiting, id).then(|| (hash(asset), entry))
+            });
+            order.extend::<Vec<(u64, Entry)>>(waiting.collect());
+            order.sort_unstable_by_key(|(hash, _)| *hash);
+            for (_, entry) in &order {
+                let latest = terms.slot_of(terms.position_due(f64::from(now) + every * rank));
+                rank += 1.0;
+                if latest < slot {
+                    let mut asset = assets.get(entry.index());
+                    asset.set_moved(true);
+                    assets.set(entry.index(), asset);
+                }
+                flow.ring.push(latest.min(slot), *entry);
+            }
+        }
+    }
+
+    /// Where an asset waits after its first scan. Assets that were scanned for the first time one after
+    /// another would come back together: each has its first period cut short, by another share.
+    pub(super) fn position_after_first(&mut self, id: FlowId, scheduled_at: Ticks) -> Ticks {
+        let flow = self.flow_mut(id);
+        flow.first_scans += 1;
+        let share = (flow.first_scans as f64 * GOLDEN).fract();
+        let terms = self.plans.terms(id.plan);
+        terms.position_due(f64::from(scheduled_at) + terms.period() * share)
+    }
+
+    /// Where an asset waits that was never scanned and shall be `within` that time.
+    pub(super) fn position_within(&self, id: FlowId, asset: Asset, within: Duration) -> Ticks {
+        let share = super::terms::unit(asset.id().route());
+        let terms = self.plans.terms(id.plan);
+        let within = f64::from(super::ticks::ticks(within)).min(terms.period());
+        terms.position_due(f64::from(self.calendar.tick(self.now)) + within * share)
+    }
+}
+
+/// Not the order of [`AssetId::route`](crate::model::AssetId::route), in which imports write rows: a
+/// full page would take away the HOT updates of neighbours.
+fn shuffle(route: u64) -> u64 {
+    route.wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes()
+}
