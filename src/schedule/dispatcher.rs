@@ -5,7 +5,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use super::{
-    Agenda, AssetChange, Backlog, First, Front, Pacing, PlanProgress, Progress, Rate, Stats, Taken,
+    Agenda, AssetChange, Backlog, Cadences, First, Front, Pacing, PlanProgress, Progress, Rate, Stats, Taken,
     TokenBucket,
 };
 use crate::model::{
@@ -152,6 +152,11 @@ impl Dispatcher {
             AssetChange::Listed(listed) => self.agenda.insert(listed, now),
             AssetChange::Removed(asset) => self.agenda.remove(*asset),
         }
+    }
+
+    /// Gives every plan its cadence of these, from now on; see [`Agenda::set_cadences`].
+    pub fn set_cadences(&mut self, cadences: Cadences, now: UnixTime) {
+        self.agenda.set_cadences(cadences, now);
     }
 
     /// Scans a second that go out at most; None: credits alone hold back.
