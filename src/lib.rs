@@ -6,7 +6,8 @@
 //!    panic, the wish to end, the pause before another try; each the only place of its kind.
 //! 2. [`checks`], [`lanes`], [`schedule`], [`inventory`]: what is decided, and how input is read.
 //!    Pure: no I/O, no clock, no timely. So is [`generate`], which makes fleets of what [`inventory`]
-//!    describes, and knows no check. [`telemetry`]: what is measured.
+//!    describes, and knows no check; and [`simulate`], which runs [`schedule`] in virtual time.
+//!    [`telemetry`]: what is measured.
 //! 3. [`store`], [`sinks`]: where snapshots come from and outcomes go. The only places with I/O.
 //! 4. [`sources`]: what reads input from outside and stores it.
 //! 5. [`operators`]: timely; each a verb, one file.
@@ -23,6 +24,7 @@ pub mod model;
 pub mod operators;
 pub mod panics;
 pub mod schedule;
+pub mod simulate;
 pub mod sinks;
 pub mod sources;
 pub mod stop;

@@ -1,0 +1,100 @@
+//! Who is in the fleet of a scenario: by hashes, so that an asset needs no memory here.
+
+use std::time::Duration;
+
+use super::scenario::{Ages, FleetShape};
+use crate::model::AssetId;
+
+/// Zones of an account, itself among them.
+pub(super) const ASSETS_AN_ACCOUNT: u64 = 3;
+
+/// Even ages are those of a fleet that runs: scans go out 2 percent of the cadence before the promise,
+/// and by their jitter up to half a percent before that.
+const AGE_MAX: f64 = 0.975;
+
+#[derive(Debug)]
+pub(super) struct Fleet {
+    pub(super) plans: Vec<Plan>,
+    ages: Ages,
+}
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) name: String,
+    /// The first hash of a thousand that is none of this plan any more.
+    below: u64,
+    pub(super) cadence: Duration,
+}
+
+impl Fleet {
+    pub(super) fn new(shape: &FleetShape) -> Fleet {
+        let mut below = 0;
+        let plan = |(name, share): (&String, &u32)| {
+            below += u64::from(*share);
+            Plan { name: name.clone(), below, cadence: shape.cadences[name].0 }
+        };
+        Fleet { plans: shape.shares.iter().map(plan).collect(), ages: shape.ages }
+    }
+
+    pub(super) fn account(asset: u64) -> u64 {
+        asset / ASSETS_AN_ACCOUNT
+    }
+
+    /// The number of the plan, which is one for all assets of an account.
+    pub(super) fn plan(&self, asset: u64) -> usize {
+        let hash = mix(Self::account(asset) ^ 0x5ca1_ab1e) % 1_000;
+        let plan = self.plans.iter().position(|plan| hash < plan.below);
+        plan.expect("shares sum up to a thousand")
+    }
+
+    pub(super) fn number(&self, name: &str) -> usize {
+        let number = self.plans.iter().position(|plan| plan.name == name);
+        number.expect("events name plans of the fleet")
+    }
+
+    /// How long ago it was scanned at the start.
+    pub(super) fn age(&self, asset: u64, plan: usize) -> Duration {
+        let cadence = self.plans[plan].cadence.mul_f64(AGE_MAX);
+        let hash = mix(asset);
+        match self.ages {
+            Ages::Herd { share, age } if hash % 1_000 < u64::from(share) => cadence.mul_f64(age),
+            Ages::Herd { .. } | Ages::Even => {
+                cadence.mul_f64((mix(hash) >> 11) as f64 / (1_u64 << 53) as f64)
+            }
+        }
+    }
+}
+
+pub(super) fn id(asset: u64) -> AssetId {
+    AssetId(asset.cast_signed())
+}
+
+fn mix(key: u64) -> u64 {
+    let key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let key = (key ^ key >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let key = (key ^ key >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ key >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_and_ages_are_as_the_shape_says() {
+        let ages = Ages::Herd { share: 700, age: 0.5 };
+        let fleet = Fleet::new(&FleetShape { ages, ..FleetShape::default() });
+        let free = fleet.number("free");
+        let (mut of_free, mut in_herd) = (0, 0);
+        for asset in 0..300_000 {
+            let plan = fleet.plan(asset);
+            assert_eq!(plan, fleet.plan(asset / 3 * 3), "an account has one plan");
+            let age = fleet.age(asset, plan);
+            assert!(age <= fleet.plans[plan].cadence.mul_f64(AGE_MAX));
+            of_free += u32::from(plan == free);
+            in_herd += u32::from(age == fleet.plans[plan].cadence.mul_f64(AGE_MAX).mul_f64(0.5));
+        }
+        assert!(of_free.abs_diff(270_000) < 1_500, "{of_free} of free");
+        assert!(in_herd.abs_diff(210_000) < 1_500, "{in_herd} in the herd");
+    }
+}
