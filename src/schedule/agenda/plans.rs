@@ -47,6 +47,8 @@ struct Plan {
     /// The part of time that a stamp is kept to.
     stamp_us: u64,
     assets: u64,
+    /// Of those.
+    scanned: u64,
     /// Scanned assets by the number of the stamp of their last scan.
     stamps: BTreeMap<u64, u64>,
 }
@@ -67,6 +69,7 @@ impl Plans {
                 terms: Terms::new(cadence),
                 stamp_us: stamp_us.unwrap_or(u64::MAX).max(1),
                 assets: 0,
+                scanned: 0,
                 stamps: BTreeMap::new(),
             });
         }
@@ -99,6 +102,7 @@ impl Plans {
         let plan = self.plan(id);
         plan.assets += 1;
         if let Some(at) = scheduled_at {
+            plan.scanned += 1;
             *plan.stamps.entry(plan.stamp(at)).or_default() += 1;
         }
     }
@@ -110,6 +114,7 @@ impl Plans {
         let Some(stamp) = scheduled_at.map(|at| plan.stamp(at)) else { return };
         if let Some(count) = plan.stamps.get_mut(&stamp) {
             *count -= 1;
+            plan.scanned -= 1;
             if *count == 0 {
                 plan.stamps.remove(&stamp);
             }
@@ -152,13 +157,12 @@ impl Plan {
     }
 
     fn progress(&self, now: UnixTime, calendar: Calendar) -> PlanProgress {
-        let scanned: u64 = self.stamps.values().sum();
         let oldest = self.stamps.first_key_value();
         PlanProgress {
             plan: self.name.clone(),
             cadence: self.terms.cadence(),
             assets: self.assets,
-            never_scanned: self.assets - scanned,
+            never_scanned: self.assets - self.scanned,
             overdue: self.overdue(now, calendar),
             oldest: oldest.map(|(stamp, _)| UnixTime::from_micros(stamp * self.stamp_us)),
         }
