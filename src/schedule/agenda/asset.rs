@@ -210,6 +210,10 @@ impl Assets {
     /// Also if it is gone, as long as its place is kept.
     pub(super) fn find(&self, id: AssetId) -> Option<u32> {
         let sorted = &self.assets[..self.sorted];
+        // Whoever reads a fleet in the order of ids asks for each of them.
+        if sorted.last().is_none_or(|last| { last.id } < id.0) {
+            return self.late.get(&id.0).copied();
+        }
         match sorted.binary_search_by_key(&id.0, |asset| asset.id) {
             Ok(index) => Some(index as u32),
             Err(_) => self.late.get(&id.0).copied(),
