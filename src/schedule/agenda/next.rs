@@ -38,12 +38,22 @@ enum Waits {
     Newcomers,
 }
 
+/// Where the oldest of a flow waits: of several flows one alone becomes a [`First`].
+#[derive(Clone, Copy, Debug)]
+struct Scanned {
+    flow: FlowId,
+    waits: Waits,
+    slot: u32,
+    entry: Entry,
+    age_in_cadences: f64,
+}
+
 impl Agenda {
     /// The asset of the lane that goes out next, if one may go out now: of the flows whose pace allows
     /// it the one that is oldest by its cadence; else one that was never scanned.
     pub fn first(&mut self, lane: Lane, now: UnixTime) -> Option<First> {
         let flows = self.flows_of(lane);
-        let mut first: Option<First> = None;
+        let mut first: Option<Scanned> = None;
         for flow in flows {
             if !self.has_token(flow, now) {
                 continue;
@@ -53,6 +63,7 @@ impl Agenda {
                 first = Some(next);
             }
         }
+        let first = first.map(|first| self.describe(first, now));
         first.or_else(|| self.flows_of(lane).find_map(|flow| self.first_newcomer(flow)))
     }
 
@@ -67,6 +78,7 @@ impl Agenda {
                 let flow = self.flow_mut(id);
                 flow.accounts.charge(asset.account(), due, period);
                 flow.ring.pop(true);
+                self.touch_soon(id);
             }
             Waits::Held => {
                 let flow = self.flow_mut(id);
@@ -85,6 +97,14 @@ impl Agenda {
         asset.set_state(State::Flight);
         self.assets.set(index, asset);
         Taken(index)
+    }
+
+    /// Assets lie anywhere in memory: to wait for many at once takes as long as to wait for one.
+    fn touch_soon(&self, id: FlowId) {
+        let flow = self.flow(id);
+        for entry in flow.ring.soon() {
+            flow.accounts.touch(self.assets.get(entry.index()).account());
+        }
     }
 
     /// How long until [`Agenda::first`] has one; None if nothing waits.
@@ -123,7 +143,7 @@ impl Agenda {
 
     /// The oldest of the flow that may go out. One whose account is ahead of its own rate is held until
     /// the front of the ring has come to its tag, or until nothing else may go.
-    fn first_scanned(&mut self, id: FlowId, now: UnixTime) -> Option<First> {
+    fn first_scanned(&mut self, id: FlowId, now: UnixTime) -> Option<Scanned> {
         let period = self.account_period(id);
         loop {
             let ring = self.flow_mut(id).ring.first();
@@ -163,22 +183,28 @@ impl Agenda {
             let terms = self.plans.terms(id.plan);
             let due = self.calendar.time(terms.start_of(tag));
             let age_in_cadences = now.since(due).as_secs_f64() / terms.cadence().as_secs_f64();
-            let over_promise = asset.stamp().map(|stamp| {
-                let promised = self.calendar.time(terms.promise(stamp));
-                let stamp = self.calendar.time(stamp);
-                now.since(stamp).as_secs_f64() / promised.since(stamp).as_secs_f64()
-            });
-            return Some(First {
-                asset: asset.id(),
-                cost: asset.cost(),
-                is_new: over_promise.is_none(),
-                age_in_cadences,
-                over_promise: over_promise.unwrap_or_default(),
-                flow: id,
-                waits,
-                slot: tag,
-                entry,
-            });
+            return Some(Scanned { flow: id, waits, slot: tag, entry, age_in_cadences });
+        }
+    }
+
+    fn describe(&self, scanned: Scanned, now: UnixTime) -> First {
+        let Scanned { flow, waits, slot, entry, age_in_cadences } = scanned;
+        let (asset, terms) = (self.assets.get(entry.index()), self.plans.terms(flow.plan));
+        let over_promise = asset.stamp().map(|stamp| {
+            let promised = self.calendar.time(terms.promise(stamp));
+            let stamp = self.calendar.time(stamp);
+            now.since(stamp).as_secs_f64() / promised.since(stamp).as_secs_f64()
+        });
+        First {
+            asset: asset.id(),
+            cost: asset.cost(),
+            is_new: over_promise.is_none(),
+            age_in_cadences,
+            over_promise: over_promise.unwrap_or_default(),
+            flow,
+            waits,
+            slot,
+            entry,
         }
     }
 

@@ -100,6 +100,17 @@ impl Ring {
         }
     }
 
+    /// Every so many entries: those that come up next.
+    pub(super) fn soon(&self) -> &[Entry] {
+        const SOON: usize = 8;
+        let entries = self.slots.front().map_or(&[][..], |slot| &slot.entries);
+        if entries.len().is_multiple_of(SOON) {
+            entries.last_chunk::<SOON>().map_or(&[], |soon| soon)
+        } else {
+            &[]
+        }
+    }
+
     /// Takes [`Ring::first`] away, if there is one; `counts`: it is not one that was left behind.
     pub(super) fn pop(&mut self, counts: bool) {
         let Some(slot) = self.slots.front_mut() else { return };
