@@ -108,7 +108,7 @@ fn after_six_hours_down_all_are_inside_again_within_30_hours_and_enterprise_firs
 fn the_story_has_half_of_its_fleet_due_in_a_minute() {
     let story = simulated("story", &SMALL);
     assert!(500.0 < number(&story, "peak_over_mean"), "{story}");
-    assert_eq!(number(&story, "peak_over_mean"), number(&story, "old_peak_over_mean"));
+    assert_eq!(story["plans"].as_array().map(Vec::len), Some(0), "it knows of no plans");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_table_and_a_picture_with_both_curves_of_a_scenario_of_ones_own() {
     assert!(ran.stdout.starts_with("mine: mine\n5000 assets, 2 days"), "{}", ran.stdout);
     let picture = std::fs::read_to_string(folder.path().join("mine.svg")).expect("the picture");
     assert!(picture.contains("the old scheduler") && picture.contains("scanflow"));
-    assert_eq!(picture.matches("<polyline").count(), 4, "two curves, each with its legend");
+    assert!(picture.contains("#CA6F1E") && picture.contains("#154360"), "two curves");
 }
 
 #[test]
