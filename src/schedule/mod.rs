@@ -7,9 +7,7 @@ mod dispatcher;
 mod progress;
 mod rate;
 
-pub use agenda::{
-    Agenda, AssetChange, Backlog, First, Front, Listed, Pacing, PlanProgress, Taken,
-};
+pub use agenda::{Agenda, AssetChange, Backlog, First, Front, Listed, Pacing, PlanProgress, Taken};
 pub use cadence::Cadences;
 pub use dispatcher::{Dispatcher, Ending, HeldBack, Limits, Settings};
 pub use progress::{Progress, Stats};

@@ -134,8 +134,8 @@ fn assets_that_were_scanned_first_at_once_do_not_come_back_at_once() {
 
 #[test]
 fn newcomers_come_evenly_within_the_time_that_was_asked_for() {
-    let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), NOON)
-        .with_first_within(Some(DAY));
+    let mut agenda =
+        Agenda::new(Cadences::default(), Lanes::default(), NOON).with_first_within(Some(DAY));
     (0..1_000).for_each(|asset| agenda.insert(&listed(asset, "free", None), NOON));
     for hours in [0, 6, 12, 18, 24] {
         let found = due(&agenda, NOON + Duration::from_secs(3_600) * hours) as f64;
