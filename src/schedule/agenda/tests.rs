@@ -16,7 +16,7 @@ fn agenda(assets: &[(i64, &str, Option<UnixTime>)]) -> Agenda {
     for (asset, plan, scheduled_at) in assets {
         agenda.insert(&listed(*asset, plan, *scheduled_at), NOON);
     }
-    agenda.paced(Pacing::Open, Front::Due, 1.2);
+    agenda.paced(Pacing::Open, Front::Due);
     agenda
 }
 
@@ -157,7 +157,8 @@ fn rates_in_closed_form() {
         let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), NOON);
         agenda.reserve(assets as usize);
         (0..assets).for_each(|asset| agenda.insert(&listed(asset, "free", None), NOON));
-        agenda.paced(Pacing::ByNeed, Front::Early, 1.0);
+        agenda.paced(Pacing::ByNeed, Front::Early);
+        agenda.set_buffer(1.0);
         agenda.per_second_max() * 10.0
     };
     assert!((week(5_000_000) - 82.67).abs() < 0.01, "50 M in 7 days");
