@@ -156,6 +156,11 @@ impl Context {
         })
     }
 
+    /// The settings as they are now, read as at the start.
+    pub(crate) fn read_again(&self, flags: Vec<Flag>) -> Result<Config, Failure> {
+        Ok(Context::new(&self.global, flags)?.config)
+    }
+
     /// The same settings, with a private database in this folder whatever they say.
     pub(crate) fn below(&self, state_dir: PathBuf) -> Context {
         let mut config = self.config.clone();

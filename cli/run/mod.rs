@@ -12,6 +12,7 @@ use scanflow::stop::{self, Stop};
 use scanflow::store::postgres::{Lease, Taken};
 use scanflow::telemetry::Telemetry;
 use scanflow_dataflows::{Connections, Lead, LeadError, Led, Shape, lead};
+use tokio::signal::unix::Signal;
 
 use crate::admin::{self, ListenError};
 use crate::context::Context;
@@ -19,6 +20,7 @@ use crate::database::{JobConnections, Watched};
 use crate::exit::{Exit, Failure};
 
 pub(crate) mod live;
+mod reload;
 
 /// Scan what is due and keep every insight fresh, until a signal or an end
 #[derive(Debug, clap::Args)]
@@ -59,7 +61,7 @@ impl Run {
         let runtime = runtime(context.config.run.workers)?;
         let stop = Stop::default();
         stop.on_signals(runtime.handle(), panics::exit_now)?;
-        stop::outlive_hangup(runtime.handle())?;
+        let hangup = stop::outlive_hangup(runtime.handle())?;
         runtime.block_on(async {
             // Before it leads there is nothing to drain, and much that may take long.
             let starting = self.start(context, &stop);
@@ -67,7 +69,7 @@ impl Run {
                 start = starting => start?,
                 () = stop.requested() => return Ok(Exit::Done),
             };
-            self.lead(context, stop.clone(), start).await
+            self.lead(context, stop.clone(), hangup, start).await
         })
     }
 
@@ -91,7 +93,13 @@ impl Run {
         Ok(Start { connections, clock, telemetry, shape })
     }
 
-    async fn lead(&self, context: &Context, stop: Stop, start: Start) -> Result<Exit, Failure> {
+    async fn lead(
+        &self,
+        context: &Context,
+        stop: Stop,
+        hangup: Signal,
+        start: Start,
+    ) -> Result<Exit, Failure> {
         let config = &context.config;
         let Start { connections, clock, telemetry, shape } = start;
         let feed = Feed::default();
@@ -102,6 +110,8 @@ impl Run {
             connections.control.clone(),
             clock.clone(),
         );
+        let (flags, told, meter) = (self.flags(), feed.clone(), telemetry.clone());
+        let reloading = reload::follow(context, &flags, &told, &meter, hangup);
         let leading = lead(
             &connections,
             timely::Config::process(config.run.workers),
@@ -112,6 +122,7 @@ impl Run {
         let led = tokio::select! {
             led = leading => led,
             never = watching => match never {},
+            never = reloading => match never {},
             never = context.watch_server() => match never {},
         };
         let led = led.map_err(failure)?;

@@ -21,6 +21,7 @@ use crate::store::postgres::{Lease, Pooler};
 mod admin;
 mod job;
 mod limits;
+mod reload;
 mod retention;
 mod sink;
 mod sources;

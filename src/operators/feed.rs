@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use timely::scheduling::SyncActivator;
 
 use crate::model::UnixTime;
-use crate::schedule::{AssetChange, Dispatcher, Progress};
+use crate::schedule::{AssetChange, Dispatcher, Progress, Reload};
 
-/// News of the fleet on their way in, and the progress of the run on its way out. Cloned freely;
+/// News of the fleet and the settings on their way in, and the progress of the run on its way out. Cloned freely;
 /// all clones are one feed.
 #[derive(Clone, Default)]
 #[expect(missing_debug_implementations, reason = "activators have none")]
@@ -16,8 +16,21 @@ pub struct Feed(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     changes: Vec<AssetChange>,
+    reload: Option<Reload>,
     progress: Option<Progress>,
     source: Option<SyncActivator>,
+}
+
+impl State {
+    fn take(&mut self) -> (Vec<AssetChange>, Option<Reload>) {
+        (std::mem::take(&mut self.changes), self.reload.take())
+    }
+
+    fn wake(&self) {
+        if let Some(source) = &self.source {
+            let _ = source.activate(); // an error means that its worker is gone already
+        }
+    }
 }
 
 impl Feed {
@@ -25,9 +38,14 @@ impl Feed {
     pub fn tell(&self, changes: Vec<AssetChange>) {
         let mut state = self.state();
         state.changes.extend(changes);
-        if let Some(source) = &state.source {
-            let _ = source.activate(); // an error means that its worker is gone already
-        }
+        state.wake();
+    }
+
+    /// Tells the source what is set otherwise from now on.
+    pub fn reload(&self, reload: Reload) {
+        let mut state = self.state();
+        state.reload = Some(reload);
+        state.wake();
     }
 
     /// How the run went when the source last said so; None before it began.
@@ -41,7 +59,8 @@ impl Feed {
 
     pub(super) fn deliver(&self, dispatcher: &mut Dispatcher, now: UnixTime) {
         // Taken first: who tells must not wait while they are applied.
-        let changes = std::mem::take(&mut self.state().changes);
+        let (changes, reload) = self.state().take();
+        reload.iter().for_each(|reload| dispatcher.reload(reload, now));
         changes.iter().for_each(|change| dispatcher.apply(change, now));
     }
 

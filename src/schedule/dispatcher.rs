@@ -5,8 +5,8 @@ use std::time::Duration;
 use slab::Slab;
 
 use super::{
-    Agenda, AssetChange, Backlog, Cadences, First, Front, Pacing, PlanProgress, Progress, Rate, Stats, Taken,
-    TokenBucket,
+    Agenda, AssetChange, Backlog, Cadences, First, Front, Pacing, PlanProgress, Progress, Rate,
+    Stats, Taken, TokenBucket,
 };
 use crate::model::{
     Asked, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
@@ -35,6 +35,14 @@ pub struct Settings {
     pub buffer: f64,
     /// Sequences count from here, above those of every earlier scheduler.
     pub sequence_start: u64,
+    pub limits: Limits,
+}
+
+/// What may be said otherwise while a dispatcher is at work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reload {
+    pub cadences: Cadences,
+    pub buffer: f64,
     pub limits: Limits,
 }
 
@@ -123,7 +131,8 @@ impl Dispatcher {
             Rate::Auto => (Pacing::ByNeed, Front::Early),
             Rate::Max | Rate::PerSecond(_) => (Pacing::Open, Front::Due),
         };
-        dispatcher.agenda.paced(pacing, front, dispatcher.settings.buffer);
+        dispatcher.agenda.paced(pacing, front);
+        dispatcher.agenda.set_buffer(dispatcher.settings.buffer);
         match dispatcher.settings.ending {
             Ending::Drained => {}
             Ending::Once => dispatcher.agenda.make_all_due(),
@@ -142,6 +151,17 @@ impl Dispatcher {
         });
     }
 
+    /// Follows the settings, from now on.
+    pub fn reload(&mut self, reload: &Reload, now: UnixTime) {
+        self.settings.buffer = reload.buffer;
+        self.agenda.set_buffer(reload.buffer);
+        self.agenda.set_cadences(reload.cadences.clone(), now);
+        if self.settings.limits != reload.limits {
+            self.limit(reload.limits);
+        }
+        self.pace(now);
+    }
+
     /// Follows the fleet. An asset that is under way is counted from that scan; with an end in
     /// sight nothing is added.
     pub fn apply(&mut self, change: &AssetChange, now: UnixTime) {
@@ -152,11 +172,6 @@ impl Dispatcher {
             AssetChange::Listed(listed) => self.agenda.insert(listed, now),
             AssetChange::Removed(asset) => self.agenda.remove(*asset),
         }
-    }
-
-    /// Gives every plan its cadence of these, from now on; see [`Agenda::set_cadences`].
-    pub fn set_cadences(&mut self, cadences: Cadences, now: UnixTime) {
-        self.agenda.set_cadences(cadences, now);
     }
 
     /// Scans a second that go out at most; None: credits alone hold back.

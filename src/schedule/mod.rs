@@ -7,10 +7,8 @@ mod dispatcher;
 mod progress;
 mod rate;
 
-pub use agenda::{
-    Agenda, AssetChange, Backlog, First, Front, Listed, Pacing, PlanProgress, Taken,
-};
+pub use agenda::{Agenda, AssetChange, Backlog, First, Front, Listed, Pacing, PlanProgress, Taken};
 pub use cadence::Cadences;
-pub use dispatcher::{Dispatcher, Ending, HeldBack, Limits, Settings};
+pub use dispatcher::{Dispatcher, Ending, HeldBack, Limits, Reload, Settings};
 pub use progress::{Progress, Stats};
 pub use rate::{Rate, TokenBucket};

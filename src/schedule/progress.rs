@@ -38,6 +38,12 @@ pub struct Progress {
 impl Default for Stats {
     fn default() -> Stats {
         let latency_us = Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds");
-        Stats { emitted: 0, late: 0, over_promise_max: 0.0, returned: PerLane::default(), latency_us }
+        Stats {
+            emitted: 0,
+            late: 0,
+            over_promise_max: 0.0,
+            returned: PerLane::default(),
+            latency_us,
+        }
     }
 }

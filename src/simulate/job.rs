@@ -11,7 +11,8 @@ use super::timeline::scaled;
 use crate::lanes::Lanes;
 use crate::model::{AssetId, Lane, PerLane, Ticket, UnixTime};
 use crate::schedule::{
-    Agenda, AssetChange, Cadences, Dispatcher, Ending, Limits, Listed, PlanProgress, Rate, Settings,
+    Agenda, AssetChange, Cadences, Dispatcher, Ending, Limits, Listed, PlanProgress, Rate, Reload,
+    Settings,
 };
 
 /// A buffer as most have it.
@@ -197,7 +198,9 @@ impl Job {
     }
 
     pub(super) fn set_cadences(&mut self, fleet: &Fleet, now: UnixTime) {
-        self.dispatcher.set_cadences(cadences(fleet), now);
+        let reload =
+            Reload { cadences: cadences(fleet), buffer: BUFFER, limits: Limits::default() };
+        self.dispatcher.reload(&reload, now);
     }
 
     /// Looks at how the plans are at the end of a minute.

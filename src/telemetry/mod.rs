@@ -54,12 +54,16 @@ const SECONDS: [f64; 19] = [
 #[expect(missing_debug_implementations, reason = "holds a closure")]
 pub struct Telemetry(Arc<Inner>);
 
+/// What becomes of settings that are read again.
+const RELOADS: [&str; 2] = ["applied", "refused"];
+
 struct Inner {
     registry: Registry,
     lanes: LaneFamilies,
     source: SourceFamilies,
     sink: SinkMeter,
     pool_waits: HistogramVec,
+    reloads: IntCounterVec,
     pulse: Pulse,
     gauges: Mutex<Gauges>,
 }
@@ -79,6 +83,9 @@ impl Default for Telemetry {
         let build = "1, with the version of scanflow.";
         let build = gauges(&registry, "scanflow_build_info", build, &["version"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        let reloads = "SIGHUP: the settings were read again, or refused since something is wrong.";
+        let reloads = counters(&registry, "scanflow_settings_reloads_total", reloads, &["result"]);
+        RELOADS.iter().for_each(|result| drop(reloads.with_label_values(&[result])));
         let beat_age = "Since a worker last showed that it lives.";
         let gauges = Gauges {
             progress: None,
@@ -92,6 +99,7 @@ impl Default for Telemetry {
             source: SourceFamilies::register(&registry),
             sink: SinkMeter::register(&registry),
             pool_waits: database::register_waits(&registry),
+            reloads,
             pulse: Pulse::default(),
             gauges: Mutex::new(gauges),
             registry,
@@ -120,6 +128,11 @@ impl Telemetry {
     /// For the connections of one part of the job.
     pub fn pool(&self, pool: DatabasePool, clock: Clock) -> PoolMeter {
         database::waits_of(&self.0.pool_waits, pool, clock)
+    }
+
+    /// The settings were read again while a run went on, or refused.
+    pub fn settings_were_read(&self, are_right: bool) {
+        self.0.reloads.with_label_values(&[RELOADS[usize::from(!are_right)]]).inc();
     }
 
     /// Whether the workers live.

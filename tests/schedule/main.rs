@@ -37,7 +37,7 @@ fn cadences(plans: &[(&str, Duration)]) -> Cadences {
 
 fn agenda(cadences: &Cadences) -> Agenda {
     let mut agenda = Agenda::new(cadences.clone(), Lanes::default(), START);
-    agenda.paced(Pacing::ByNeed, Front::Early, 1.2);
+    agenda.paced(Pacing::ByNeed, Front::Early);
     agenda
 }
 

@@ -40,7 +40,7 @@ proptest! {
         let age = |n: usize, age: u64| if mix(n as u64) % 10 < share { herd } else { age };
         let make = || {
             let mut agenda = agenda(&cadences);
-            agenda.paced(Pacing::Open, Front::Due, 1.2);
+            agenda.paced(Pacing::Open, Front::Due);
             for (n, own) in ages.iter().enumerate() {
                 agenda.insert(&scanned(n as i64, "free", SECOND * age(n, *own) as u32), START);
             }

@@ -18,6 +18,9 @@ fn once(place: &Place, what: &[&str]) -> Running {
     let mut command = place.command(&["run", "--once"]);
     command.args(what);
     command.env("SCANFLOW_SCHEDULE__LEASE_TTL", "2s");
+    // Little is out at a time, so that a kill comes in the middle of much.
+    command.env("SCANFLOW_LANES__FAST__CREDITS", "256");
+    command.env("SCANFLOW_LANES__FAST__WRITE_OUTCOMES_MAX", "64");
     Running::start(command)
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use scanflow::checks::{self, Checks};
+use scanflow::clock::Clock;
 use scanflow::lanes::Lanes;
-use scanflow::model::{AssetId, Finding, PerLane, Snapshot, UnixTime, ZoneSnapshot};
+use scanflow::model::{AssetId, Finding, PerLane, Snapshot, ZoneSnapshot};
 use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Listed, Rate, Settings};
 use scanflow::sinks::InsightKey;
 use scanflow::store::load_with_references;
@@ -51,19 +52,18 @@ fn zone(dice: &mut Dice, asset: i64, count: i64) -> ZoneSnapshot {
     zone
 }
 
-const START: UnixTime = UnixTime::from_micros(1);
-
 /// Assets with their predicted records; few credits, so that they hold back.
 pub(crate) fn dispatcher(
     assets: impl IntoIterator<Item = (i64, u64)>,
     sequence_start: u64,
     ending: Ending,
 ) -> Dispatcher {
-    let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), START);
+    let now = Clock::system().now();
+    let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), now);
     for (asset, records) in assets {
         let (asset, plan) = (AssetId(asset), "free".into());
         let listed = Listed { asset, account: asset, plan, scheduled_at: None, records };
-        agenda.insert(&listed, START);
+        agenda.insert(&listed, now);
     }
     let settings = Settings {
         owner: scanflow_dataflows::HOME as u64,
@@ -74,7 +74,7 @@ pub(crate) fn dispatcher(
         sequence_start,
         limits: Limits::default(),
     };
-    Dispatcher::new(settings, agenda, START)
+    Dispatcher::new(settings, agenda, now)
 }
 
 /// Records of an asset that is predicted to be fast, and of one that is predicted to be slow.

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use bitfield_struct::bitfield;
 
 use super::flow::FlowId;
+use super::plans::PlanId;
 use super::ring::{ASSETS_MAX, Entry};
 use super::ticks::Ticks;
 use crate::lanes::{Expected, predict};
 use crate::model::{AssetId, Cost, Lane};
-use super::plans::PlanId;
 
 /// Of the hash of an account.
 pub(super) const ACCOUNT_BITS: u32 = 20;

@@ -121,8 +121,13 @@ impl Agenda {
     }
 
     /// What holds back scans, and from when on they may go out.
-    pub fn paced(&mut self, pacing: Pacing, front: Front, buffer: f64) {
-        (self.pacing, self.front, self.buffer, self.pace_from) = (pacing, front, buffer, None);
+    pub fn paced(&mut self, pacing: Pacing, front: Front) {
+        (self.pacing, self.front) = (pacing, front);
+    }
+
+    /// No more scans a second than this times what the cadences need; 1.2 if nothing is said.
+    pub fn set_buffer(&mut self, buffer: f64) {
+        (self.buffer, self.pace_from) = (buffer, None);
     }
 
     /// Assets that were never scanned are scanned evenly within that time, from their insertion on.

@@ -162,7 +162,11 @@ impl Agenda {
             let state = if waits == Waits::Ring { State::Waiting } else { State::Held };
             if !asset.is_at(entry, state, id) {
                 let flow = self.flow_mut(id);
-                if waits == Waits::Ring { flow.ring.pop(false) } else { flow.held.pop(false) }
+                if waits == Waits::Ring {
+                    flow.ring.pop(false)
+                } else {
+                    flow.held.pop(false)
+                }
                 continue;
             }
             if waits == Waits::Ring {

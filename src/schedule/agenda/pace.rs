@@ -26,7 +26,11 @@ pub struct Backlog {
 
 impl Agenda {
     /// Sets the rates anew, if it is time: looks at every slot, some 10,000 for a plan.
+    ///
+    /// # Panics
+    /// When the clock has moved by six years since the agenda was made: another one can tell the time.
     pub fn pace(&mut self, now: UnixTime) {
+        assert!(self.calendar.knows(now), "the clock has moved by years since this process began");
         self.now = self.now.max(now);
         if self.pace_from.is_some_and(|from| now < from) {
             return;

@@ -33,9 +33,7 @@ impl Agenda {
         let flow = &mut self.flows[id.number() as usize];
         let mut newcomers = std::mem::take(&mut flow.newcomers);
         newcomers.retain(|entry| assets.get(entry.index()).is_at(*entry, State::Waiting, id));
-        newcomers
-            .make_contiguous()
-            .sort_unstable_by_key(|entry| hash(assets.get(entry.index())));
+        newcomers.make_contiguous().sort_unstable_by_key(|entry| hash(assets.get(entry.index())));
         (flow.newcomers_count, flow.newcomers) = (newcomers.len(), newcomers);
 
         let every = terms.period() / flow.ring.live().max(1) as f64;

@@ -16,7 +16,7 @@ fn agenda(assets: &[(i64, &str, Option<UnixTime>)]) -> Agenda {
     for (asset, plan, scheduled_at) in assets {
         agenda.insert(&listed(*asset, plan, *scheduled_at), NOON);
     }
-    agenda.paced(Pacing::Open, Front::Due, 1.2);
+    agenda.paced(Pacing::Open, Front::Due);
     agenda
 }
 
@@ -134,8 +134,8 @@ fn assets_that_were_scanned_first_at_once_do_not_come_back_at_once() {
 
 #[test]
 fn newcomers_come_evenly_within_the_time_that_was_asked_for() {
-    let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), NOON)
-        .with_first_within(Some(DAY));
+    let mut agenda =
+        Agenda::new(Cadences::default(), Lanes::default(), NOON).with_first_within(Some(DAY));
     (0..1_000).for_each(|asset| agenda.insert(&listed(asset, "free", None), NOON));
     for hours in [0, 6, 12, 18, 24] {
         let found = due(&agenda, NOON + Duration::from_secs(3_600) * hours) as f64;
@@ -157,7 +157,8 @@ fn rates_in_closed_form() {
         let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), NOON);
         agenda.reserve(assets as usize);
         (0..assets).for_each(|asset| agenda.insert(&listed(asset, "free", None), NOON));
-        agenda.paced(Pacing::ByNeed, Front::Early, 1.0);
+        agenda.paced(Pacing::ByNeed, Front::Early);
+        agenda.set_buffer(1.0);
         agenda.per_second_max() * 10.0
     };
     assert!((week(5_000_000) - 82.67).abs() < 0.01, "50 M in 7 days");

@@ -28,6 +28,11 @@ impl Calendar {
         Ticks::try_from(ticks).unwrap_or(Ticks::MAX)
     }
 
+    /// Whether there are ticks after it.
+    pub(super) fn knows(self, at: UnixTime) -> bool {
+        self.tick(at) < Ticks::MAX
+    }
+
     /// When the tick begins.
     pub(super) fn time(self, tick: Ticks) -> UnixTime {
         UnixTime::from_micros(self.origin_us + u64::from(tick) * TICK_US)
@@ -60,6 +65,7 @@ mod tests {
         let years = Duration::from_secs(6 * 365 * 86_400);
         let later = calendar.tick(now + years) - calendar.tick(now);
         assert_eq!(length(later), years);
+        assert!(calendar.knows(now + years) && !calendar.knows(now + years * 2));
         assert_eq!(calendar.tick(UnixTime::from_micros(0)), 0);
         assert_eq!(calendar.tick(UnixTime::from_micros(u64::MAX)), Ticks::MAX);
         assert_eq!(Calendar::around(UnixTime::from_micros(5)).tick(UnixTime::from_micros(5)), 0);

@@ -13,7 +13,8 @@ use crate::model::{AssetId, UnixTime};
 use crate::schedule::{AssetChange, Listed};
 
 /// Every asset that is not removed; `$1` null for all of them.
-const LISTED: &str = "select z.id, z.account_id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count
+const LISTED: &str =
+    "select z.id, z.account_id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count
       from zones z join accounts a on a.id = z.account_id
       left join scan_state s on s.asset_id = z.id
      where z.removed_at is null and ($1::bigint[] is null or z.id = any($1))
