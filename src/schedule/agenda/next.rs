@@ -124,7 +124,7 @@ impl Agenda {
         let from = match self.flow(id).held_count {
             0 => {
                 let slot = self.front_slot(id)?;
-                self.from_of_slot(id, slot)
+                self.slot_opens_at(id, slot)
             }
             _ => now,
         };
@@ -147,7 +147,7 @@ impl Agenda {
         let period = self.account_period(id);
         loop {
             let ring = self.flow_mut(id).ring.first();
-            let ring = ring.filter(|(slot, _)| self.from_of_slot(id, *slot) <= now);
+            let ring = ring.filter(|(slot, _)| self.slot_opens_at(id, *slot) <= now);
             let held = self.flow_mut(id).held.first();
             let (tag, entry, waits) = match (ring, held) {
                 (None, None) => return None,
@@ -243,7 +243,7 @@ impl Agenda {
     }
 
     /// From when on all of a slot may go out.
-    fn from_of_slot(&self, id: FlowId, slot: u32) -> UnixTime {
+    fn slot_opens_at(&self, id: FlowId, slot: u32) -> UnixTime {
         let terms = self.plans.terms(id.plan);
         let end = terms.start_of(slot.saturating_add(1)).saturating_sub(1);
         self.calendar.time(match self.front {
