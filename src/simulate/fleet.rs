@@ -24,6 +24,8 @@ pub(super) struct Plan {
     /// The first hash of a thousand that is none of this plan any more.
     below: u64,
     pub(super) cadence: Duration,
+    /// At the start.
+    age_max_us: f64,
 }
 
 impl Fleet {
@@ -31,7 +33,9 @@ impl Fleet {
         let mut below = 0;
         let plan = |(name, share): (&String, &u32)| {
             below += u64::from(*share);
-            Plan { name: name.clone(), below, cadence: shape.cadences[name].0 }
+            let cadence = shape.cadences[name].0;
+            let age_max_us = cadence.as_micros() as f64 * AGE_MAX;
+            Plan { name: name.clone(), below, cadence, age_max_us }
         };
         Fleet { plans: shape.shares.iter().map(plan).collect(), ages: shape.ages }
     }
@@ -54,14 +58,12 @@ impl Fleet {
 
     /// How long ago it was scanned at the start.
     pub(super) fn age(&self, asset: u64, plan: usize) -> Duration {
-        let cadence = self.plans[plan].cadence.mul_f64(AGE_MAX);
         let hash = mix(asset);
-        match self.ages {
-            Ages::Herd { share, age } if hash % 1_000 < u64::from(share) => cadence.mul_f64(age),
-            Ages::Herd { .. } | Ages::Even => {
-                cadence.mul_f64((mix(hash) >> 11) as f64 / (1_u64 << 53) as f64)
-            }
-        }
+        let part = match self.ages {
+            Ages::Herd { share, age } if hash % 1_000 < u64::from(share) => age,
+            Ages::Herd { .. } | Ages::Even => (mix(hash) >> 11) as f64 / (1_u64 << 53) as f64,
+        };
+        Duration::from_micros((self.plans[plan].age_max_us * part) as u64)
     }
 }
 
@@ -90,9 +92,10 @@ mod tests {
             let plan = fleet.plan(asset);
             assert_eq!(plan, fleet.plan(asset / 3 * 3), "an account has one plan");
             let age = fleet.age(asset, plan);
-            assert!(age <= fleet.plans[plan].cadence.mul_f64(AGE_MAX));
+            let age_max = fleet.plans[plan].cadence.mul_f64(AGE_MAX);
+            assert!(age <= age_max);
             of_free += u32::from(plan == free);
-            in_herd += u32::from(age == fleet.plans[plan].cadence.mul_f64(AGE_MAX).mul_f64(0.5));
+            in_herd += u32::from(age == age_max / 2);
         }
         assert!(of_free.abs_diff(270_000) < 1_500, "{of_free} of free");
         assert!(in_herd.abs_diff(210_000) < 1_500, "{in_herd} in the herd");

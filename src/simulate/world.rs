@@ -103,6 +103,8 @@ impl<'s> World<'s> {
         let all = size.assets + scenario.events.iter().map(|event| come(&event.what)).sum::<u64>();
         let is_of_job = scenario.scheduler == Scheduler::Agenda;
         let mut filling = is_of_job.then(|| Filling::new(&fleet, all, START));
+        let mut by_age: Vec<Vec<u64>> = Vec::new();
+        by_age.resize_with(fleet.plans.len(), Vec::new);
         for asset in 0..size.assets {
             if asset % TOLD_ASSETS == 0 {
                 tell(Stage::Filling, asset, size.assets)?;
@@ -112,7 +114,11 @@ impl<'s> World<'s> {
             // All of an account go with the first of it.
             if asset % ASSETS_AN_ACCOUNT == 0 {
                 let assets = ASSETS_AN_ACCOUNT.min(size.assets - asset);
-                old.add(plan, -old::minutes(age), assets);
+                let (ages, minutes) = (&mut by_age[plan], (age.as_secs() / 60) as usize);
+                if ages.len() <= minutes {
+                    ages.resize(minutes + 1, 0);
+                }
+                ages[minutes] += assets;
             }
             if let Some(filling) = &mut filling {
                 let at = START.before(age).unwrap_or(START);
@@ -120,6 +126,10 @@ impl<'s> World<'s> {
             }
         }
         tell(Stage::Filling, size.assets, size.assets)?;
+        for (plan, ages) in by_age.into_iter().enumerate() {
+            let ages = (0..).zip(ages).filter(|(_, assets)| *assets != 0);
+            ages.for_each(|(minutes, assets): (i64, u64)| old.add(plan, -minutes, assets));
+        }
         let job = filling.map(|filling| Job::start(filling, &scenario.sinks, &fleet, START));
         Ok(World {
             events_end: timeline.end(u64::from(size.days) * DAY_S),
