@@ -64,6 +64,9 @@ impl TokenBucket {
 
     /// How long until there is a token; zero only if there is one.
     pub fn until_next(&self, now: UnixTime) -> Duration {
+        if 1.0 <= self.tokens {
+            return Duration::ZERO;
+        }
         let lacking = 1.0 - self.tokens_at(now);
         if lacking <= 0.0 {
             return Duration::ZERO;
@@ -73,6 +76,9 @@ impl TokenBucket {
     }
 
     fn fill(&mut self, now: UnixTime) {
+        if self.filled_at == Some(now) {
+            return;
+        }
         self.tokens = match self.filled_at {
             Some(_) => self.tokens_at(now),
             None => 1.0,
