@@ -57,8 +57,12 @@ async fn each_asset_is_scanned_once_and_the_second_time_only_scan_state_is_writt
     }
     let leases = differing.remove("leases").expect("who leads renews its lease");
     assert_eq!((leases.inserted, leases.deleted), (0, 0));
-    let hot = Writes { updated: ASSETS, hot: ASSETS, ..Writes::default() };
-    assert_eq!(differing, BTreeMap::from([("scan_state", hot)]));
+    let hot = differing.get("scan_state").map_or(0, |writes| writes.hot);
+    let written = Writes { updated: ASSETS, hot, ..Writes::default() };
+    assert_eq!(differing, BTreeMap::from([("scan_state", written)]));
+    // All of them, unless the machine is so busy that snapshots outlive many flushes of a fleet that is
+    // written within seconds: then pages are full of what may not be pruned yet.
+    assert!(ASSETS * 95 / 100 <= hot, "{hot} of {ASSETS} updates were HOT");
 }
 
 /// What was written to each of our tables, and to those of the catalogue that new tables, columns
