@@ -110,7 +110,7 @@ proptest! {
             let all: HashSet<Taken> = world.under_way.iter().map(|(_, taken, _)| *taken).collect();
             prop_assert_eq!(all.len(), flying + went.len(), "one is under way twice");
             for scan in went {
-                let is_free = mix(scan.asset.unsigned_abs() ^ seed) % 2 == 0;
+                let is_free = mix(scan.asset.unsigned_abs() ^ seed).is_multiple_of(2);
                 let cadence = if is_free && !changed.contains(&scan.asset) { 2 * DAY } else { DAY };
                 let removed = removed.contains(&scan.asset);
                 prop_assert!(removed || cadence.mul_f64(0.79) <= scan.after, "{scan:?}");
