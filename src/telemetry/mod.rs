@@ -84,8 +84,8 @@ impl Default for Telemetry {
         let build = gauges(&registry, "scanflow_build_info", build, &["version"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
         let reloads = "SIGHUP: the settings were read again, or refused since something is wrong.";
-        let reloads = counters(&registry, "scanflow_settings_reloads_total", reloads, &["result"]);
-        RELOADS.iter().for_each(|result| drop(reloads.with_label_values(&[result])));
+        let reloads = counters(&registry, "scanflow_settings_reloads_total", reloads, &["outcome"]);
+        RELOADS.iter().for_each(|outcome| drop(reloads.with_label_values(&[outcome])));
         let beat_age = "Since a worker last showed that it lives.";
         let gauges = Gauges {
             progress: None,
