@@ -21,7 +21,8 @@ struct Writes {
 #[tokio::test]
 async fn each_asset_is_scanned_once_and_the_second_time_only_scan_state_is_written() {
     let Some(data) = shared_data("") else { return };
-    let place = Place::filled("").await;
+    // An analyze that runs meanwhile holds a snapshot, and pages fill with what may not be pruned.
+    let place = Place::filled("alter table scan_state set (autovacuum_enabled = off)").await;
     let report = place.import(&data).await;
     let counts = (report.sources, report.accounts, report.zones, report.records);
     assert_eq!(counts, (7, 25_005, 55_906, 251_576));
@@ -57,12 +58,8 @@ async fn each_asset_is_scanned_once_and_the_second_time_only_scan_state_is_writt
     }
     let leases = differing.remove("leases").expect("who leads renews its lease");
     assert_eq!((leases.inserted, leases.deleted), (0, 0));
-    let hot = differing.get("scan_state").map_or(0, |writes| writes.hot);
-    let written = Writes { updated: ASSETS, hot, ..Writes::default() };
-    assert_eq!(differing, BTreeMap::from([("scan_state", written)]));
-    // All of them, unless the machine is so busy that snapshots outlive many flushes of a fleet that is
-    // written within seconds: then pages are full of what may not be pruned yet.
-    assert!(ASSETS * 95 / 100 <= hot, "{hot} of {ASSETS} updates were HOT");
+    let hot = Writes { updated: ASSETS, hot: ASSETS, ..Writes::default() };
+    assert_eq!(differing, BTreeMap::from([("scan_state", hot)]));
 }
 
 /// What was written to each of our tables, and to those of the catalogue that new tables, columns
