@@ -84,7 +84,7 @@ impl Done {
 }
 
 /// Whoever runs this.
-fn user_at_host() -> Result<String, Failure> {
+pub(crate) fn user_at_host() -> Result<String, Failure> {
     let user = whoami::username().map_err(|_| {
         Failure::usage("this user has no name: say who you are with --author".to_owned())
     })?;

@@ -13,12 +13,15 @@ use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Set
 use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{COPY_FINDINGS_MIN, Postgres, Rows, calibrate};
 use scanflow::stop::Stop;
+use scanflow::store::postgres::requests::forget_requests;
 use scanflow::store::postgres::retention::{Forgotten, Page, Retention};
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
 use scanflow::telemetry::{DatabasePool, Telemetry};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::requests::Requests;
 use crate::{HOME, Job, JobError, Shape, Summary, run};
 
 /// How often changes of the fleet are read.
@@ -53,6 +56,7 @@ pub struct Lead {
     pub cadences: Cadences,
     pub rate: Rate,
     pub buffer: f64,
+    pub requests_per_second: f64,
     pub limits: Limits,
     /// From so many findings on a flush goes by COPY; None: measured.
     pub copy_findings_min: Option<usize>,
@@ -77,6 +81,7 @@ impl Lead {
             cadences: config.cadences(),
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
+            requests_per_second: config.schedule.requests_per_second,
             limits: config.limits.schedule(),
             copy_findings_min: config.sink.copy_findings_min,
             ending: Ending::Drained,
@@ -205,11 +210,13 @@ async fn lead_under(
     let mut agenda = Agenda::new(lead.cadences, lead.config.lanes, now);
     let read = async {
         tidy(database, clock).await?;
-        postgres::list(database, |listed| agenda.insert(&listed, now)).await
+        let mark = postgres::list(database, |listed| agenda.insert(&listed, now)).await?;
+        let requests = Requests::start(database.clone(), lease.token(), &lead.feed).await?;
+        Ok::<_, DatabaseError>((mark, requests))
     };
     // A server that stands still answers nothing: then nothing but the stop ends this.
-    let mark = tokio::select! {
-        mark = read => mark?,
+    let (mark, requests) = tokio::select! {
+        read = read => read?,
         () = lead.stop.requested() => {
             return Ok((Summary::default(), lost.get().copied()));
         }
@@ -222,6 +229,7 @@ async fn lead_under(
         ending: lead.ending,
         rate: lead.rate,
         buffer: lead.buffer,
+        requests_per_second: lead.requests_per_second,
         sequence_start: lease.sequence_start(),
         limits: lead.limits,
     };
@@ -232,6 +240,9 @@ async fn lead_under(
             postgres::follow(&database, mark, FOLLOW, |changes| feed.tell(changes)).await
         })
     });
+    let ended = CancellationToken::new();
+    let serving =
+        AbortOnDropHandle::new(tokio::spawn({ requests.serve(lead.feed.clone(), ended.clone()) }));
     let _tidying = AbortOnDropHandle::new({
         let (database, clock) = (database.clone(), clock.clone());
         let (retention, mut page) = (lead.retention, Page::default());
@@ -262,12 +273,15 @@ async fn lead_under(
     };
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;
+    ended.cancel();
+    let _ = serving.await; // if it panicked, the next leader scans again what it did not answer
     Ok((summary??, lost.get().copied()))
 }
 
 /// Makes the partitions of the months to come, and forgets changes that everybody has read.
 async fn tidy(database: &Database, clock: &Clock) -> Result<(), DatabaseError> {
     postgres::forget_changes(database).await?;
+    forget_requests(database).await?;
     let client = database.client().await?;
     let now = SystemTime::from(clock.now());
     client.query_one("select ensure_partitions($1, $2)", &[&now, &MONTHS_AHEAD]).await?;

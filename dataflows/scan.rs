@@ -62,7 +62,8 @@ fn lane<'s>(
     let meter = job.telemetry.lane(lane, clock.clone());
     let (store, sink) = (job.stores[lane].clone(), job.sinks[lane].clone());
 
-    let (loaded, vanished) = load(events, meter.clone(), runtime, store, job.checks, limits.load);
+    let (loaded, vanished) =
+        load(events, meter.clone(), runtime, store, job.checks, job.feed.loading(), limits.load);
 
     let outcomes = check(loaded, meter.clone(), job.checks, job.policy.clone());
 

@@ -176,6 +176,7 @@ fn dry(config: &JobConfig) -> Job {
         ending: Ending::Once,
         rate: Rate::Max,
         buffer: 1.0,
+        requests_per_second: 1.0,
         sequence_start: 0,
         limits: Limits::default(),
     };

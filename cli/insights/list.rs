@@ -5,17 +5,15 @@ use std::io::Write;
 
 use clap::ValueEnum;
 use scanflow::model::Severity;
-use scanflow::store::postgres::insights::{
-    self, Insight, InsightFilter, Named, ReviewFilter, State, find_accounts, find_zones,
-};
+use scanflow::store::postgres::Database;
+use scanflow::store::postgres::insights::{self, Insight, InsightFilter, ReviewFilter, State};
 use scanflow::store::postgres::reviews::Classification;
-use scanflow::store::postgres::{Database, DatabaseError};
 
 use super::{csv, json, severity, table};
-use crate::cell;
 use crate::checks;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::named;
 use crate::stdout::Stdout;
 
 /// Rows of a table, which is held in memory and read by people.
@@ -138,17 +136,9 @@ impl List {
         context: &Context,
         database: &Database,
     ) -> Result<InsightFilter, Failure> {
-        let accounts = self.account.iter().map(async |text| {
-            let found = find_accounts(database, text).await;
-            chosen(context, "account", text, found)
-        });
-        let zones = self.zone.iter().map(async |text| {
-            let found = find_zones(database, text).await;
-            chosen(context, "zone", text, found)
-        });
         Ok(InsightFilter {
-            accounts: all(accounts).await?,
-            zones: all(zones).await?,
+            accounts: named::accounts(context, database, &self.account).await?,
+            zones: named::zones(context, database, &self.zone).await?,
             checks: self.check.clone(),
             severity_min: self.severity,
             state: match self.state {
@@ -226,42 +216,4 @@ impl Counts {
         }
         summary
     }
-}
-
-async fn all<F>(named: impl Iterator<Item = F>) -> Result<Option<Vec<i64>>, Failure>
-where
-    F: Future<Output = Result<Vec<i64>, Failure>>,
-{
-    let mut ids = None;
-    for named in named {
-        ids.get_or_insert_with(Vec::new).extend(named.await?);
-    }
-    Ok(ids)
-}
-
-/// The internal ids of what a flag names. More than one is not wrong, but has to be said.
-fn chosen(
-    context: &Context,
-    kind: &str,
-    text: &str,
-    found: Result<Vec<Named>, DatabaseError>,
-) -> Result<Vec<i64>, Failure> {
-    let found = found?;
-    if found.is_empty() {
-        return Err(Failure::usage(format!(
-            "no {kind} has the id or name `{}`",
-            cell::shown(text)
-        )));
-    }
-    if 1 < found.len() {
-        let text = cell::shown(text);
-        let mut note = format!("`{text}` is ambiguous: {} {kind}s, all are meant", found.len());
-        for Named { source, external_id, name, account, .. } in &found {
-            let [source, id, name, account] =
-                [source, external_id, name, account].map(|text| cell::shown(text));
-            let _ = write!(note, "\n  {id} ({name}, account {account}, source {source})");
-        }
-        context.note(&note);
-    }
-    Ok(found.into_iter().map(|named| named.id).collect())
 }

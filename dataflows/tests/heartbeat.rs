@@ -52,6 +52,7 @@ fn a_worker_that_stands_still_ends_the_process() {
         ending: Ending::Once,
         rate: Rate::Max,
         buffer: 1.2,
+        requests_per_second: 50.0,
         sequence_start: 0,
         limits: Limits::default(),
     };

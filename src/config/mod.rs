@@ -80,6 +80,8 @@ pub struct ScheduleConfig {
     pub rate: Rate,
     /// Auto is this times what the cadences need. Default: 1.2.
     pub buffer: f64,
+    /// Scans a second that are asked for, beside those. Default: 50.
+    pub requests_per_second: f64,
     /// How long the lease of a dead scheduler holds up the next one. Default: 10 s.
     #[serde(with = "humantime_serde")]
     pub lease_ttl: Duration,
@@ -179,7 +181,12 @@ impl Default for CadenceConfig {
 
 impl Default for ScheduleConfig {
     fn default() -> ScheduleConfig {
-        ScheduleConfig { rate: Rate::Auto, buffer: 1.2, lease_ttl: Duration::from_secs(10) }
+        ScheduleConfig {
+            rate: Rate::Auto,
+            buffer: 1.2,
+            requests_per_second: 50.0,
+            lease_ttl: Duration::from_secs(10),
+        }
     }
 }
 
@@ -251,6 +258,10 @@ impl Config {
         }
         if !(self.schedule.buffer.is_finite() && 1.0 <= self.schedule.buffer) {
             return impossible("schedule.buffer", "must be at least 1");
+        }
+        let requests_per_second = self.schedule.requests_per_second;
+        if !(requests_per_second.is_finite() && 0.0 < requests_per_second) {
+            return impossible("schedule.requests_per_second", "must be more than 0");
         }
         if !(Duration::from_secs(1)..=Lease::TTL_MAX).contains(&self.schedule.lease_ttl) {
             return impossible("schedule.lease_ttl", "must be between 1s and 5m");

@@ -6,8 +6,13 @@ use super::Config;
 use crate::schedule::Reload;
 
 /// Their values are followed; those of all other keys are read once, at the start.
-const FOLLOWED: [&str; 4] =
-    ["cadence", "schedule.buffer", "limits.scans_per_second_max", "limits.memory_max"];
+const FOLLOWED: [&str; 5] = [
+    "cadence",
+    "schedule.buffer",
+    "schedule.requests_per_second",
+    "limits.scans_per_second_max",
+    "limits.memory_max",
+];
 
 impl Config {
     /// The part that the schedule follows.
@@ -15,6 +20,7 @@ impl Config {
         Reload {
             cadences: self.cadences(),
             buffer: self.schedule.buffer,
+            requests_per_second: self.schedule.requests_per_second,
             limits: self.limits.schedule(),
         }
     }

@@ -40,6 +40,29 @@ impl Asked {
             Asked::Only(checks) => checks.contains(check),
         }
     }
+
+    /// Whether who is asked for these is asked for the others as well.
+    pub fn covers(&self, others: &Asked) -> bool {
+        match others {
+            Asked::All => *self == Asked::All,
+            Asked::Only(checks) => checks.iter().all(|check| self.contains(check)),
+        }
+    }
+
+    /// Asks for the others too.
+    pub fn extend(&mut self, others: Asked) {
+        match (&mut *self, others) {
+            (Asked::All, _) => {}
+            (_, Asked::All) => *self = Asked::All,
+            (Asked::Only(checks), Asked::Only(others)) => {
+                for check in others {
+                    if !checks.contains(&check) {
+                        checks.push(check);
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,4 +80,25 @@ pub struct Cost {
     pub time: Duration,
     /// The credits that the scan takes while its ticket is open.
     pub weight: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_covers_some_and_some_do_not_cover_all() {
+        let only = |checks: &[&'static str]| {
+            Asked::Only(checks.iter().map(|check| CheckId::new(check)).collect())
+        };
+        assert!(Asked::All.covers(&only(&["a"])) && Asked::All.covers(&Asked::All));
+        assert!(only(&["a", "b"]).covers(&only(&["b"])));
+        assert!(!only(&["a"]).covers(&only(&["a", "b"])) && !only(&["a"]).covers(&Asked::All));
+        let mut asked = only(&["a"]);
+        asked.extend(only(&["b", "a"]));
+        assert_eq!(asked, only(&["a", "b"]));
+        asked.extend(Asked::All);
+        asked.extend(only(&["a"]));
+        assert_eq!(asked, Asked::All);
+    }
 }

@@ -6,7 +6,6 @@
 //! One check on one asset is the smallest piece of work. Until giant zones come in shards of 10,000
 //! records, a check on one of them overruns its slice.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 
 use super::emit::{Held, Output, emit};
+use super::line::Line;
 use super::load::Loaded;
 use crate::checks::{self, About, Check, Checks, Policy};
 use crate::model::{
@@ -47,14 +47,15 @@ pub fn check<'s>(
 
     builder.build(move |_capabilities| {
         // One asset after the other: taking turns would make all of them late.
-        let mut waiting: VecDeque<(Held, Judging)> = VecDeque::new();
+        let mut waiting: Line<(Held, Judging)> = Line::default();
         let mut done = Vec::new();
         move |_frontiers| {
             input.for_each(|capability, loaded| {
                 let held = Rc::new(capability.retain(0));
-                waiting.extend(
-                    loaded.drain(..).map(|loaded| (Rc::clone(&held), Judging::new(loaded, checks))),
-                );
+                for loaded in loaded.drain(..) {
+                    let ticket = loaded.ticket;
+                    waiting.push(&ticket, (Rc::clone(&held), Judging::new(loaded, checks)));
+                }
             });
             let mut now = meter.clock.now();
             let slice_end = now + SLICE;

@@ -3,29 +3,42 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use timely::scheduling::SyncActivator;
+use tokio::sync::Notify;
 
+use super::loading::Loading;
 use crate::model::UnixTime;
-use crate::schedule::{AssetChange, Dispatcher, Progress, Reload};
+use crate::schedule::{Answer, AssetChange, Dispatcher, Progress, Reload, Request};
 
-/// News of the fleet and the settings on their way in, and the progress of the run on its way out. Cloned freely;
-/// all clones are one feed.
+/// On their way in: news of the fleet and the settings, and what somebody asks for. On their way out: the
+/// progress of the run, and what came of requests. Cloned freely; all clones are one feed.
 #[derive(Clone, Default)]
 #[expect(missing_debug_implementations, reason = "activators have none")]
-pub struct Feed(Arc<Mutex<State>>);
+pub struct Feed(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    has_answers: Notify,
+    loading: Loading,
+}
 
 #[derive(Default)]
 struct State {
-    changes: Vec<AssetChange>,
-    reload: Option<Reload>,
+    news: News,
+    answers: Vec<Answer>,
     progress: Option<Progress>,
     source: Option<SyncActivator>,
 }
 
-impl State {
-    fn take(&mut self) -> (Vec<AssetChange>, Option<Reload>) {
-        (std::mem::take(&mut self.changes), self.reload.take())
-    }
+/// On its way in.
+#[derive(Default)]
+struct News {
+    changes: Vec<AssetChange>,
+    requests: Vec<Request>,
+    reload: Option<Reload>,
+}
 
+impl State {
     fn wake(&self) {
         if let Some(source) = &self.source {
             let _ = source.activate(); // an error means that its worker is gone already
@@ -37,15 +50,42 @@ impl Feed {
     /// Tells the source what has become of assets.
     pub fn tell(&self, changes: Vec<AssetChange>) {
         let mut state = self.state();
-        state.changes.extend(changes);
+        state.news.changes.extend(changes);
         state.wake();
     }
 
     /// Tells the source what is set otherwise from now on.
     pub fn reload(&self, reload: Reload) {
         let mut state = self.state();
-        state.reload = Some(reload);
+        state.news.reload = Some(reload);
         state.wake();
+    }
+
+    /// Asks for scans.
+    pub fn request(&self, requests: Vec<Request>) {
+        let mut state = self.state();
+        state.news.requests.extend(requests);
+        state.wake();
+    }
+
+    /// Waits until there may be answers.
+    pub async fn has_answers(&self) {
+        self.0.has_answers.notified().await;
+    }
+
+    /// What came of requests since this was asked last.
+    pub fn answers(&self) -> Vec<Answer> {
+        std::mem::take(&mut self.state().answers)
+    }
+
+    /// Keeps answers for the next who asks.
+    pub fn give_back(&self, answers: Vec<Answer>) {
+        self.state().answers.extend(answers);
+    }
+
+    /// What the operators `load` of this process note.
+    pub fn loading(&self) -> Loading {
+        self.0.loading.clone()
     }
 
     /// How the run went when the source last said so; None before it began.
@@ -59,9 +99,19 @@ impl Feed {
 
     pub(super) fn deliver(&self, dispatcher: &mut Dispatcher, now: UnixTime) {
         // Taken first: who tells must not wait while they are applied.
-        let (changes, reload) = self.state().take();
+        let News { changes, requests, reload } = std::mem::take(&mut self.state().news);
         reload.iter().for_each(|reload| dispatcher.reload(reload, now));
         changes.iter().for_each(|change| dispatcher.apply(change, now));
+        for request in requests {
+            dispatcher.request(request, |place| self.0.loading.has_begun(place));
+        }
+    }
+
+    pub(super) fn answer(&self, answers: Vec<Answer>) {
+        if !answers.is_empty() {
+            self.give_back(answers);
+            self.0.has_answers.notify_one();
+        }
     }
 
     pub(super) fn report(&self, progress: Progress) {
@@ -69,6 +119,6 @@ impl Feed {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@
 //!                                          +-----> ticket, if the asset has vanished
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ use tracing::Instrument;
 
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
+use super::line::Line;
+use super::loading::Loading;
 use crate::backoff::Backoff;
 use crate::checks::Checks;
 use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
@@ -55,6 +57,7 @@ pub fn load<'s>(
     runtime: &Handle,
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
+    loading: Loading,
     limits: LoadLimits,
 ) -> (StreamVec<'s, Epoch, Loaded>, StreamVec<'s, Epoch, Ticket>) {
     let (scope, lane) = (events.scope(), meter.lane);
@@ -67,23 +70,23 @@ pub fn load<'s>(
     let mut flights = Flights::new(scope, &builder.operator_info(), runtime);
 
     builder.build(move |_capabilities| {
-        let mut waiting: VecDeque<Waiting> = VecDeque::new();
+        let mut waiting = Line::default();
         let mut flying_weight = 0u64;
         let mut done = Vec::new();
         move |_frontiers| {
             let now = meter.clock.now();
             input.for_each(|capability, events| {
                 let held = Rc::new(capability.retain(0));
-                waiting.extend(events.drain(..).map(|(ticket, event)| Waiting {
-                    held: Rc::clone(&held),
-                    ticket,
-                    event,
-                }));
+                for (ticket, event) in events.drain(..) {
+                    let held = Rc::clone(&held);
+                    waiting.push(&ticket, Waiting { held, ticket, event });
+                }
             });
             loop {
                 while let Some(mut batch) = next_batch(&mut waiting, flying_weight, limits) {
                     flying_weight += weight(&batch);
                     for waiting in &mut batch {
+                        loading.begins(&waiting.ticket);
                         meter.lap(Stage::LoadWait, &mut waiting.ticket, now);
                     }
                     let assets: Vec<AssetId> =
@@ -111,7 +114,7 @@ pub fn load<'s>(
 
 /// What goes into one query now; None if nothing waits or enough is flying.
 fn next_batch(
-    waiting: &mut VecDeque<Waiting>,
+    waiting: &mut Line<Waiting>,
     flying_weight: u64,
     limits: LoadLimits,
 ) -> Option<Vec<Waiting>> {
@@ -252,7 +255,9 @@ mod tests {
                 let limits = LoadLimits { assets_max: 2, weight_max: 10 };
                 let events = events.to_stream(scope);
                 let meter = Telemetry::default().lane(Lane::Fast, Clock::system());
-                let (loaded, vanished) = load(events, meter, &handle, store, checks::ALL, limits);
+                let loading = Loading::default();
+                let (loaded, vanished) =
+                    load(events, meter, &handle, store, checks::ALL, loading, limits);
                 let loaded = loaded.map(|loaded| loaded.snapshot.asset().0);
                 let vanished = vanished.map(|ticket| ticket.number);
                 (loaded.capture(), vanished.capture())

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::emit::Held;
+use super::line::Line;
 use crate::model::{AssetId, Epoch, Outcome, Ticket, UnixTime};
 
 /// How outcomes are gathered into flushes.
@@ -39,7 +40,7 @@ pub(super) struct Flying {
 /// flies: so any batch cut from it is free of conflicts.
 #[derive(Default)]
 pub(super) struct Queue {
-    ready: VecDeque<Waiting>,
+    ready: Line<Waiting>,
     ready_bytes: u64,
     /// The assets that are ready or fly, with the outcomes behind those.
     behind: HashMap<AssetId, VecDeque<Waiting>>,
@@ -58,7 +59,8 @@ impl Queue {
 
     fn make_ready(&mut self, waiting: Waiting) {
         self.ready_bytes += waiting.bytes;
-        self.ready.push_back(waiting);
+        let ticket = waiting.ticket;
+        self.ready.push(&ticket, waiting);
     }
 
     /// Whether a flush should leave now, beside so many others.
@@ -72,6 +74,7 @@ impl Queue {
         let Some(first) = self.ready.front() else { return false };
         let Some(age_max) = limits.group_commit_age_max else { return true };
         flights == 0
+            || self.ready.has_requested()
             || limits.outcomes_max <= self.ready.len()
             || limits.bytes_max <= self.ready_bytes
             || is_closed(first.held.time())
@@ -87,7 +90,7 @@ impl Queue {
             before < limits.bytes_max
         };
         let count = self.ready.iter().take(limits.outcomes_max).take_while(fits).count();
-        let batch = self.ready.drain(..count);
+        let batch = self.ready.drain(count);
         let split = |Waiting { held, ticket, outcome, bytes, .. }| {
             self.ready_bytes -= bytes;
             let asset = outcome.scan.asset;

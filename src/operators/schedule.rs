@@ -20,6 +20,7 @@ use timely::scheduling::Activator;
 use super::alarm::Alarm;
 use super::emit::Output;
 use super::feed::Feed;
+use super::loading::Loading;
 use crate::clock::Clock;
 use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket, UnixTime};
 use crate::schedule::{Dispatcher, HeldBack};
@@ -33,6 +34,7 @@ const PACE: Duration = Duration::from_millis(500);
 pub struct Source {
     pub dispatcher: RefCell<Dispatcher>,
     feed: Feed,
+    loading: Loading,
     meter: SourceMeter,
     activator: OnceCell<Activator>,
 }
@@ -40,7 +42,8 @@ pub struct Source {
 impl Source {
     pub fn new(dispatcher: Dispatcher, feed: Feed, meter: SourceMeter) -> Rc<Source> {
         let (dispatcher, activator) = (RefCell::new(dispatcher), OnceCell::new());
-        Rc::new(Source { dispatcher, feed, meter, activator })
+        let loading = feed.loading();
+        Rc::new(Source { dispatcher, feed, loading, meter, activator })
     }
 
     /// Schedules the operator, to see what has changed in the dispatcher.
@@ -93,8 +96,8 @@ pub fn schedule<'s>(
             };
             let now = clock.now();
             let mut dispatcher = source.dispatcher.borrow_mut();
-            source.feed.deliver(&mut dispatcher, now);
-            let meter = &source.meter;
+            let Source { feed, loading, meter, .. } = &**source;
+            feed.deliver(&mut dispatcher, now);
             for (lane, reason, since) in held_back.drain(..) {
                 meter.held_back(lane, reason, now.since(since));
             }
@@ -115,7 +118,8 @@ pub fn schedule<'s>(
                 held.downgrade(&now.epoch(epoch).max(*held.time()));
                 let mut output = output.activate();
                 let mut session = output.session(&*held);
-                session.give_iterator(std::iter::from_fn(|| dispatcher.next(now)));
+                let events = std::iter::from_fn(|| dispatcher.next(now));
+                session.give_iterator(events.inspect(|(ticket, _)| loading.emitted(ticket)));
                 // What is due but not out waits for credits, and those come with a ticket.
                 let waits =
                     Lane::ALL.into_iter().filter_map(|lane| dispatcher.until_next(lane, now));
@@ -124,9 +128,10 @@ pub fn schedule<'s>(
                 let reason = |lane| Some((lane, dispatcher.held_back(lane, now)?, now));
                 held_back.extend(Lane::ALL.into_iter().filter_map(reason));
             }
+            feed.answer(dispatcher.answers());
             let is_over = dispatcher.is_over();
             if is_over || tells {
-                source.feed.report(dispatcher.progress());
+                feed.report(dispatcher.progress());
                 meter.emitted(dispatcher.stats().emitted, now);
             }
             if is_over {

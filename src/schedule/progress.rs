@@ -33,6 +33,8 @@ pub struct Progress {
     pub returned: PerLane<u64>,
     /// None: credits alone hold back.
     pub per_second_max: Option<f64>,
+    /// Scans that somebody asks for and that have not begun.
+    pub requests: usize,
 }
 
 impl Default for Stats {

@@ -17,6 +17,8 @@ use crate::schedule::{
 
 /// A buffer as most have it.
 const BUFFER: f64 = 1.2;
+/// Nobody asks for anything.
+const REQUESTS_PER_SECOND: f64 = 1.0;
 /// Every asset is of the fast lane, and has a weight of 1.
 const RECORDS: u64 = 3;
 /// The scheduler works with a margin of 2 percent: above this part of count / cadence it catches up.
@@ -92,6 +94,7 @@ impl Job {
             ending: Ending::Drained,
             rate: Rate::Auto,
             buffer: BUFFER,
+            requests_per_second: REQUESTS_PER_SECOND,
             sequence_start: 0,
             limits: Limits::default(),
         };
@@ -198,8 +201,12 @@ impl Job {
     }
 
     pub(super) fn set_cadences(&mut self, fleet: &Fleet, now: UnixTime) {
-        let reload =
-            Reload { cadences: cadences(fleet), buffer: BUFFER, limits: Limits::default() };
+        let reload = Reload {
+            cadences: cadences(fleet),
+            buffer: BUFFER,
+            requests_per_second: REQUESTS_PER_SECOND,
+            limits: Limits::default(),
+        };
         self.dispatcher.reload(&reload, now);
     }
 

@@ -45,6 +45,7 @@ fn fresh() -> View {
         out: PerLane { fast: 12, slow: 1 },
         returned: PerLane { fast: 19_447, slow: 0 },
         per_second_max: Some(400.0),
+        requests: 0,
     });
     (0..100).for_each(|second| view.add_speed(300 + second % 7 * 10));
     view.open = Some(vec![(Severity::High, 551), (Severity::Low, 9_771)]);

@@ -12,6 +12,7 @@ mod leader;
 mod postgres;
 mod private;
 mod repaired;
+mod requests;
 mod running;
 mod secret;
 mod source_copy;

@@ -71,6 +71,7 @@ pub(crate) fn dispatcher(
         ending,
         rate: Rate::Max,
         buffer: 1.2,
+        requests_per_second: 50.0,
         sequence_start,
         limits: Limits::default(),
     };

@@ -67,7 +67,8 @@ struct Facts {
     is_removed: bool,
     #[bits(3)]
     version: u8,
-    _free: bool,
+    /// It was scanned by a run with an end, and is in no line any more.
+    is_done: bool,
 }
 
 /// What is packed has no references, so everything is asked for by value.
@@ -148,6 +149,14 @@ impl Asset {
 
     pub(super) fn set_removed(&mut self, is_removed: bool) {
         self.facts = self.facts.with_is_removed(is_removed);
+    }
+
+    pub(super) fn is_done(self) -> bool {
+        self.facts.is_done()
+    }
+
+    pub(super) fn set_done(&mut self, is_done: bool) {
+        self.facts = self.facts.with_is_done(is_done);
     }
 
     /// Whether it counts as one of the fleet.

@@ -28,6 +28,7 @@ mod flow;
 mod next;
 mod pace;
 mod plans;
+mod request;
 mod ring;
 mod spread;
 mod terms;
@@ -36,6 +37,7 @@ mod ticks;
 pub use next::{First, Taken};
 pub use pace::Backlog;
 pub use plans::PlanProgress;
+pub use request::Standing;
 
 /// An asset as the schedule has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,6 +262,7 @@ impl Agenda {
         asset.set_state(State::Waiting);
         asset.set_stamp(Some(stamp));
         asset.set_moved(before.is_none());
+        asset.set_done(!waits);
         self.assets.set(index, asset);
         if waits {
             let position = match before {
@@ -289,6 +292,9 @@ impl Agenda {
 
     /// An asset waits no longer where it does; its entry is left behind.
     fn leave(&mut self, asset: Asset) {
+        if asset.is_done() {
+            return;
+        }
         let id = asset.flow();
         let terms = *self.plans.terms(id.plan);
         let is_evenly_first = self.first_within.is_some();

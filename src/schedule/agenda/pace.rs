@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::asset::State;
 use super::flow::{Due, FlowId, Pace};
 use super::plans::PlanProgress;
 use super::{Agenda, Front, ticks};
@@ -105,17 +106,19 @@ impl Agenda {
         let now = self.calendar.tick(now);
         for id in self.flow_ids() {
             let terms = *self.plans.terms(id.plan);
-            let assets = &self.assets;
+            let assets = &mut self.assets;
             let flow = &mut self.flows[id.number() as usize];
             for (slot, entries) in flow.ring.drain() {
-                let is_due = |entry: &super::ring::Entry| {
-                    let asset = assets.get(entry.index());
+                for entry in entries {
+                    let mut asset = assets.get(entry.index());
                     let stamp = asset.stamp().filter(|_| !asset.is_moved());
                     let position = stamp.map(|stamp| terms.position(asset.id(), stamp));
-                    terms.target(position.unwrap_or(terms.start_of(slot))) <= now
-                };
-                for entry in entries.into_iter().filter(is_due) {
-                    flow.ring.push(slot, entry);
+                    if terms.target(position.unwrap_or(terms.start_of(slot))) <= now {
+                        flow.ring.push(slot, entry);
+                    } else if asset.is_at(entry, State::Waiting, id) {
+                        asset.set_done(true);
+                        assets.set(entry.index(), asset);
+                    }
                 }
             }
         }

@@ -5,11 +5,15 @@ use crate::lanes::Lanes;
 use crate::model::AssetId;
 use crate::schedule::{Cadences, Listed};
 
-const DAY: Duration = Duration::from_secs(86_400);
-const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
 
 /// Assets by number of records and time since their last scan, all enterprise: once a day.
-fn dispatcher(rate: Rate, ending: Ending, assets: &[(u64, Option<Duration>)]) -> Dispatcher {
+pub(super) fn dispatcher(
+    rate: Rate,
+    ending: Ending,
+    assets: &[(u64, Option<Duration>)],
+) -> Dispatcher {
     let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), NOON);
     for (number, (records, age)) in (1..).zip(assets) {
         let listed = Listed {
@@ -32,6 +36,7 @@ fn with(rate: Rate, ending: Ending, agenda: Agenda) -> Dispatcher {
         ending,
         rate,
         buffer: 1.2,
+        requests_per_second: 50.0,
         sequence_start: 7 << 40,
         limits: Limits::default(),
     };

@@ -46,7 +46,7 @@ impl Flight<'_> {
         let payload = outcome.payload()?;
         let client = database.client().await?;
         meter.round_trips(1);
-        let parked = park::park(&client, outcome.scan(), payload, cause, clock.now()).await?;
+        let parked = park::park(&client, outcome, payload, cause, clock.now()).await?;
         if parked == Flushed::Parked {
             meter.parked(&cause.sqlstate());
         }

@@ -14,6 +14,9 @@ const PARK: &str = "select park_outcome($1, $2, $3, $4, $5, $6, $7, $8)";
 pub(super) trait Parkable {
     fn scan(&self) -> &Scan;
 
+    /// Whether every check was asked.
+    fn is_full(&self) -> bool;
+
     /// All of it, from which it can be applied later.
     fn payload(&self) -> io::Result<Vec<u8>>;
 }
@@ -21,6 +24,10 @@ pub(super) trait Parkable {
 impl Parkable for Outcome {
     fn scan(&self) -> &Scan {
         &self.scan
+    }
+
+    fn is_full(&self) -> bool {
+        self.digest.is_some()
     }
 
     fn payload(&self) -> io::Result<Vec<u8>> {
@@ -31,6 +38,10 @@ impl Parkable for Outcome {
 impl Parkable for LargeOutcome {
     fn scan(&self) -> &Scan {
         &self.scan
+    }
+
+    fn is_full(&self) -> bool {
+        self.digest.is_some()
     }
 
     fn payload(&self) -> io::Result<Vec<u8>> {
@@ -49,23 +60,25 @@ impl Parkable for LargeOutcome {
 /// Writes the outcome with its cause to `dead_letters` and advances the asset's fence.
 pub(super) async fn park(
     session: &Session,
-    scan: &Scan,
+    outcome: &impl Parkable,
     payload: Vec<u8>,
     cause: &DatabaseError,
     now: UnixTime,
 ) -> Result<Flushed, DatabaseError> {
+    let scan = outcome.scan();
     let message = cause.message().replace('\0', "\\0");
     tracing::error!(asset = scan.asset.0, cause = %message, "an outcome cannot be stored: parked");
-    let arguments: (SystemTime, SystemTime) = (now.into(), scan.scheduled_at.into());
+    let at = SystemTime::from(now);
+    let scheduled_at = outcome.is_full().then(|| SystemTime::from(scan.scheduled_at));
     let row = session
         .query_one(
             PARK,
             &[
-                &arguments.0,
+                &at,
                 &scan.asset.0,
                 &scan.fence.config_version.0.cast_signed(),
                 &scan.fence.sequence.0.cast_signed(),
-                &arguments.1,
+                &scheduled_at,
                 &cause.sqlstate(),
                 &message,
                 &payload,

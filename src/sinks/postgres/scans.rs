@@ -1,4 +1,4 @@
-//! Scans as the arrays that the functions of migration V0005 take.
+//! Scans as the arrays that the functions of migrations V0005 and V0007 take.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,8 @@ pub(super) struct Scans {
     pub(super) assets: Vec<i64>,
     pub(super) config_versions: Vec<i64>,
     pub(super) sequences: Vec<i64>,
-    pub(super) scheduled_at: Vec<SystemTime>,
+    /// None if not every check was asked: such a scan does not count for the cadence.
+    pub(super) scheduled_at: Vec<Option<SystemTime>>,
     pub(super) durations_us: Vec<i64>,
     pub(super) records: Vec<i32>,
     pub(super) digests: Vec<Option<Uuid>>,
@@ -25,7 +26,7 @@ impl<'s> FromIterator<(&'s Scan, Option<Digest>)> for Scans {
             columns.assets.push(scan.asset.0);
             columns.config_versions.push(scan.fence.config_version.0.cast_signed());
             columns.sequences.push(scan.fence.sequence.0.cast_signed());
-            columns.scheduled_at.push(scan.scheduled_at.into());
+            columns.scheduled_at.push(digest.map(|_| scan.scheduled_at.into()));
             columns.durations_us.push(scan.duration.as_micros() as i64);
             columns.records.push(i32::try_from(scan.records).unwrap_or(i32::MAX));
             columns.digests.push(digest.map(|digest| Uuid::from_u128(digest.0)));

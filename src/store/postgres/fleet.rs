@@ -76,6 +76,16 @@ pub async fn changes_since(
     Ok(next)
 }
 
+/// Of these ids, those that are not removed.
+pub(super) async fn listed_of(
+    session: &Session,
+    ids: &[i64],
+) -> Result<Vec<Listed>, DatabaseError> {
+    let mut assets = Vec::with_capacity(ids.len());
+    for_each_listed(session, Some(ids), |listed| assets.push(listed)).await?;
+    Ok(assets)
+}
+
 /// Of all assets, or of those with these ids.
 async fn for_each_listed(
     session: &Session,

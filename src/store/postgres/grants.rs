@@ -23,11 +23,11 @@ const TABLES: [(&str, &[&str]); 5] = [
     // Whoever replays a dead letter locks it, which needs the right to change it.
     (
         "select, insert, update, delete",
-        &["scan_state", "leases", "insight_reviews", "dead_letters"],
+        &["scan_state", "leases", "insight_reviews", "dead_letters", "scan_requests"],
     ),
 ];
 
-const SEQUENCES: [&str; 2] = ["asset_ids", "dead_letter_ids"];
+const SEQUENCES: [&str; 3] = ["asset_ids", "dead_letter_ids", "scan_request_numbers"];
 
 const FUNCTIONS: [&str; 11] = [
     "drop_old_partition",

@@ -88,6 +88,11 @@ impl Lease {
         self.token << 40
     }
 
+    /// Grows with each leader.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
     pub fn valid_until(&self) -> UnixTime {
         self.valid_until
     }

@@ -36,6 +36,7 @@ pub const ALL: &[Migration] = &[
     migration!(4, "V0004__reviews.sql"),
     migration!(5, "V0005__sink.sql"),
     migration!(6, "V0006__dead_letters.sql"),
+    migration!(7, "V0007__requests.sql"),
 ];
 
 /// The version of the schema that this binary works with.

@@ -27,6 +27,7 @@ pub mod import;
 pub mod insights;
 pub mod migrate;
 pub mod readiness;
+pub mod requests;
 pub mod retention;
 pub mod reviews;
 pub mod status;

@@ -179,6 +179,12 @@ pub async fn beside_the_job(
     Ok(beside)
 }
 
+/// Whether some process leads now.
+pub async fn has_leader(database: &Database) -> Result<bool, DatabaseError> {
+    let live = "select exists (select from leases where clock_timestamp() < expires_at)";
+    Ok(database.client().await?.query_one(live, &[]).await?.get(0))
+}
+
 async fn leases_and_dead_letters(
     transaction: &Session,
 ) -> Result<(Vec<Leader>, i64), DatabaseError> {

@@ -4,73 +4,14 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::requests::Requests;
 use super::{
-    Agenda, AssetChange, Backlog, Cadences, First, Front, Pacing, PlanProgress, Progress, Rate,
-    Stats, Taken, TokenBucket,
+    Agenda, AssetChange, Backlog, Ending, First, Front, HeldBack, Limits, Pacing, PlanProgress,
+    Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
 };
 use crate::model::{
-    Asked, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
+    Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
-
-/// When the source gives up its capability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// At a drain only.
-    Drained,
-    /// When every asset was scanned once, due or not.
-    Once,
-    /// When every asset that is due at the start was scanned once.
-    OnceDue,
-}
-
-/// What a dispatcher is told at its start.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The index of this worker: tickets come back there.
-    pub owner: u64,
-    pub credits: PerLane<u32>,
-    pub ending: Ending,
-    pub rate: Rate,
-    /// [`Rate::Auto`] is this times what the promises need.
-    pub buffer: f64,
-    /// Sequences count from here, above those of every earlier scheduler.
-    pub sequence_start: u64,
-    pub limits: Limits,
-}
-
-/// What may be said otherwise while a dispatcher is at work.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reload {
-    pub cadences: Cadences,
-    pub buffer: f64,
-    pub limits: Limits,
-}
-
-/// What nothing exceeds, whatever the rate is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Limits {
-    pub per_second_max: Option<f64>,
-    /// Above so many bytes of the process nothing goes out as long as anything is under way.
-    pub memory_max: Option<u64>,
-}
-
-/// What keeps back a scan that is due and allowed by the rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeldBack {
-    /// Its lane has no credits.
-    Credits,
-    /// The process has too much memory.
-    Memory,
-}
-
-impl HeldBack {
-    pub const fn name(self) -> &'static str {
-        match self {
-            HeldBack::Credits => "credits",
-            HeldBack::Memory => "memory",
-        }
-    }
-}
 
 /// What a pause earns below [`Limits::per_second_max`]: next to nothing, for it is a promise to others.
 const LIMIT_BURST: Duration = Duration::from_millis(100);
@@ -90,6 +31,7 @@ pub struct Dispatcher {
     issued: u64,
     taken: PerLane<u64>,
     open: Slab<Open>,
+    requests: Requests,
     out: PerLane<u64>,
     backlog: Backlog,
     plans: Vec<PlanProgress>,
@@ -99,13 +41,15 @@ pub struct Dispatcher {
 #[derive(Debug)]
 struct Open {
     number: u64,
-    asset: Taken,
+    asset: AssetId,
+    taken: Taken,
     lane: Lane,
+    checks: Asked,
+    origin: Origin,
     emitted_at: UnixTime,
+    /// What its end answers.
+    requests: Vec<i64>,
 }
-
-/// The lowest bits of a ticket's number say where it is kept; the others make it the only one.
-const PLACE_BITS: u32 = 24;
 
 impl Dispatcher {
     /// # Panics
@@ -120,6 +64,7 @@ impl Dispatcher {
             issued: 0,
             taken: PerLane::default(),
             open: Slab::new(),
+            requests: Requests::new(settings.requests_per_second),
             out: PerLane::default(),
             backlog: Backlog::default(),
             plans: Vec::new(),
@@ -154,6 +99,7 @@ impl Dispatcher {
     /// Follows the settings, from now on.
     pub fn reload(&mut self, reload: &Reload, now: UnixTime) {
         self.settings.buffer = reload.buffer;
+        self.requests.set_rate(reload.requests_per_second, now);
         self.agenda.set_buffer(reload.buffer);
         self.agenda.set_cadences(reload.cadences.clone(), now);
         if self.settings.limits != reload.limits {
@@ -212,15 +158,20 @@ impl Dispatcher {
     }
 
     /// The scan that goes out next, of those whose lane has credits, if the rate allows; its ticket is
-    /// open from now on.
+    /// open from now on. What is asked for goes before what is scheduled.
     pub fn next(&mut self, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
         if self.draining || self.waits_for_memory() {
             return None;
         }
+        if !self.requests.is_empty()
+            && let Some(requested) = self.next_requested(now)
+        {
+            return Some(requested);
+        }
         let mut firsts = Lane::ALL.map(|lane| (lane, self.agenda.first(lane, now)));
         let age = |first: &Option<First>| first.map_or(f64::NEG_INFINITY, |f| f.age_in_cadences);
         firsts.sort_by(|(_, left), (_, right)| age(right).total_cmp(&age(left)));
-        firsts.into_iter().find_map(|(lane, first)| self.emit(lane, &first?, now))
+        firsts.into_iter().find_map(|(lane, first)| self.next_scheduled(lane, &first?, now))
     }
 
     /// A scan heavier than all credits goes out when the lane is empty: it would wait for ever.
@@ -241,39 +192,52 @@ impl Dispatcher {
         }
     }
 
-    fn emit(&mut self, lane: Lane, first: &First, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
+    fn next_scheduled(
+        &mut self,
+        lane: Lane,
+        first: &First,
+        now: UnixTime,
+    ) -> Option<(Ticket, ScanEvent)> {
         let First { asset, cost, over_promise, .. } = *first;
         if !self.has_credits(lane, cost) || !self.take_tokens(now) {
             return None;
         }
         let taken = self.agenda.take(first, now);
         self.taken[lane] += u64::from(cost.weight);
+        self.stats.late += u64::from(1.0 < over_promise);
+        self.stats.over_promise_max = self.stats.over_promise_max.max(over_promise);
+        let wanted = self.requests.take(asset);
+        let requests = wanted.map(|wanted| wanted.ids).unwrap_or_default();
+        let (checks, origin, emitted_at) = (Asked::All, Origin::Agenda, now);
+        let open = Open { number: 0, asset, taken, lane, checks, origin, emitted_at, requests };
+        Some(self.emit(open, cost))
+    }
+
+    fn emit(&mut self, open: Open, cost: Cost) -> (Ticket, ScanEvent) {
+        let Open { asset, lane, origin, emitted_at, .. } = open;
         self.out[lane] += 1;
         self.issued += 1;
         self.stats.emitted += 1;
-        self.stats.late += u64::from(1.0 < over_promise);
-        self.stats.over_promise_max = self.stats.over_promise_max.max(over_promise);
+        let checks = open.checks.clone();
         let place = self.open.vacant_entry();
-        let number = self.issued << PLACE_BITS | place.key() as u64;
-        place.insert(Open { number, asset: taken, lane, emitted_at: now });
-        let ticket = Ticket {
-            number,
-            owner: self.settings.owner,
-            weight: cost.weight,
-            emitted_at: now,
-            since: now,
-            origin: Origin::Agenda,
-        };
+        let number = Ticket::number(self.issued, place.key());
+        place.insert(Open { number, ..open });
+        let owner = self.settings.owner;
+        let weight = cost.weight;
+        let ticket = Ticket { number, owner, weight, emitted_at, since: emitted_at, origin };
         let event = ScanEvent {
             asset,
             sequence: ScanSequence(self.settings.sequence_start + self.issued),
-            checks: Asked::All,
-            reason: Reason::Scheduled,
-            scheduled_at: now,
+            checks,
+            reason: match origin {
+                Origin::Request => Reason::Requested,
+                Origin::Agenda | Origin::Kafka { .. } => Reason::Scheduled,
+            },
+            scheduled_at: emitted_at,
             cost,
             lane,
         };
-        Some((ticket, event))
+        (ticket, event)
     }
 
     /// Takes what a set rate and the limit ask for, or nothing.
@@ -304,17 +268,30 @@ impl Dispatcher {
     /// # Panics
     /// If it is not open: an operator answered one scan twice, and credits no longer mean anything.
     pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Duration {
-        let place = (ticket.number & ((1 << PLACE_BITS) - 1)) as usize;
-        let open = self.open.try_remove(place).filter(|open| open.number == ticket.number);
+        let open = self.open.try_remove(ticket.place());
+        let open = open.filter(|open| open.number == ticket.number);
         let open = open.expect("a ticket comes back exactly once");
-        self.taken[open.lane] -= u64::from(ticket.weight);
+        match open.origin {
+            Origin::Request => self.requests.returned(open.lane, ticket.weight),
+            Origin::Agenda | Origin::Kafka { .. } => {
+                self.taken[open.lane] -= u64::from(ticket.weight);
+            }
+        }
         self.out[open.lane] -= 1;
         self.stats.returned[open.lane] += 1;
         let took = now.since(open.emitted_at);
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.stats.latency_us.saturating_record(took_us);
-        let waits = self.settings.ending == Ending::Drained && !self.draining;
-        self.agenda.scanned(open.asset, open.emitted_at, waits);
+        if open.checks == Asked::All {
+            let waits = self.settings.ending == Ending::Drained && !self.draining;
+            self.agenda.scanned(open.taken, open.emitted_at, waits);
+        } else {
+            self.agenda.put_back(open.taken);
+        }
+        self.requests.answer(&open.requests, true);
+        if !self.requests.is_empty() {
+            self.requests.follow(open.asset, open.lane);
+        }
         took
     }
 
@@ -329,12 +306,16 @@ impl Dispatcher {
     pub fn is_over(&self) -> bool {
         let nothing_waits = Lane::ALL.into_iter().all(|lane| self.agenda.waiting(lane) == 0);
         let once = self.settings.ending != Ending::Drained;
-        self.draining || (once && self.open.is_empty() && nothing_waits)
+        let nothing_is_out = self.open.is_empty() && self.requests.is_empty();
+        self.draining || (once && nothing_is_out && nothing_waits)
     }
 
     /// How long until the next scan of the lane may go out; None if there is none.
     pub fn until_next(&mut self, lane: Lane, now: UnixTime) -> Option<Duration> {
-        Some(self.agenda.until_first(lane, now)?.max(self.until_token(now)))
+        let requested = self.until_requested(lane, now);
+        let first = self.agenda.until_first(lane, now);
+        let scheduled = first.map(|first| first.max(self.until_token(now)));
+        [requested, scheduled].into_iter().flatten().min()
     }
 
     /// Scans that were emitted and have not come back.
@@ -355,9 +336,11 @@ impl Dispatcher {
             out: self.out,
             returned: self.stats.returned,
             per_second_max: self.per_second_max(),
+            requests: self.requests.len(),
         }
     }
 }
 
+mod requested;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,62 @@
+//! Scans out of turn: somebody asks for them.
+
+use super::asset::State;
+use super::{Agenda, Taken};
+use crate::model::{AssetId, Cost, Lane};
+
+/// Where an asset is that somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No scan of it is under way; with what one is predicted to cost.
+    Idle(Lane, Cost),
+    UnderWay(Taken),
+    Unknown,
+}
+
+impl Agenda {
+    pub fn standing(&self, asset: AssetId) -> Standing {
+        let Some(index) = self.assets.find(asset) else { return Standing::Unknown };
+        let asset = self.assets.get(index);
+        match asset.state() {
+            _ if !asset.is_listed() => Standing::Unknown,
+            State::Flight => Standing::UnderWay(Taken(index)),
+            _ => Standing::Idle(asset.lane(), asset.cost()),
+        }
+    }
+
+    /// Takes an idle asset, wherever it waits, until [`Agenda::scanned`] or [`Agenda::put_back`].
+    pub fn take_out_of_turn(&mut self, asset: AssetId) -> Option<Taken> {
+        let index = self.assets.find(asset)?;
+        if !matches!(self.standing(asset), Standing::Idle(..)) {
+            return None;
+        }
+        let mut asset = self.assets.get(index);
+        self.leave(asset);
+        asset.set_state(State::Flight);
+        self.assets.set(index, asset);
+        Some(Taken(index))
+    }
+
+    /// A scan of some checks only is complete: the asset waits as it did before. One that was spread
+    /// waits for its own time again.
+    pub fn put_back(&mut self, taken: Taken) {
+        let Taken(index) = taken;
+        let mut asset = self.assets.get(index);
+        if asset.is_removed() {
+            self.assets.release(index);
+            return;
+        }
+        let id = asset.flow();
+        asset.set_state(State::Waiting);
+        asset.set_moved(false);
+        self.assets.set(index, asset);
+        if asset.is_done() {
+            return;
+        }
+        let position = match asset.stamp() {
+            Some(stamp) => Some(self.plans.terms(id.plan).position(asset.id(), stamp)),
+            None => self.first_within.map(|within| self.position_within(id, asset, within)),
+        };
+        self.wait(index, position);
+    }
+}
