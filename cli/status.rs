@@ -105,7 +105,7 @@ impl fmt::Display for Copied {
 }
 
 /// Scans a second that `run` aims at; None: as fast as credits allow.
-fn target_per_second(config: &Config, status: &status::Status) -> Option<f64> {
+pub(crate) fn target_per_second(config: &Config, status: &status::Status) -> Option<f64> {
     let schedule = &config.schedule;
     let rate = match schedule.rate {
         Rate::Auto => Some(schedule.buffer * status.nominal_per_second().max(1.0)),

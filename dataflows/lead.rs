@@ -13,6 +13,7 @@ use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Set
 use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{COPY_FINDINGS_MIN, Postgres, Rows, calibrate};
 use scanflow::stop::Stop;
+use scanflow::store::postgres::orders::paused;
 use scanflow::store::postgres::requests::forget_requests;
 use scanflow::store::postgres::retention::{Forgotten, Page, Retention};
 use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
@@ -21,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::orders;
 use crate::requests::Requests;
 use crate::{HOME, Job, JobError, Shape, Summary, run};
 
@@ -57,6 +59,8 @@ pub struct Lead {
     pub rate: Rate,
     pub buffer: f64,
     pub requests_per_second: f64,
+    /// Assets that were never scanned are within this; None: behind the others, as fast as they may.
+    pub first_within: Option<Duration>,
     pub limits: Limits,
     /// From so many findings on a flush goes by COPY; None: measured.
     pub copy_findings_min: Option<usize>,
@@ -82,6 +86,7 @@ impl Lead {
             rate: config.schedule.rate,
             buffer: config.schedule.buffer,
             requests_per_second: config.schedule.requests_per_second,
+            first_within: config.schedule.first_within,
             limits: config.limits.schedule(),
             copy_findings_min: config.sink.copy_findings_min,
             ending: Ending::Drained,
@@ -108,6 +113,8 @@ pub struct Led {
 pub enum LeadError {
     #[error("another scanflow schedules this fleet: {holder}")]
     Held { holder: String },
+    #[error("the schedule is paused, by {by}: `scanflow schedule resume`")]
+    Paused { by: String },
     #[error("the database failed before the run began")]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -207,20 +214,29 @@ async fn lead_under(
         })
     });
     let now = clock.now();
-    let mut agenda = Agenda::new(lead.cadences, lead.config.lanes, now);
+    let agenda = Agenda::new(lead.cadences, lead.config.lanes, now);
+    let mut agenda = agenda.with_first_within(lead.first_within);
     let read = async {
         tidy(database, clock).await?;
         let mark = postgres::list(database, |listed| agenda.insert(&listed, now)).await?;
         let requests = Requests::start(database.clone(), lease.token(), &lead.feed).await?;
-        Ok::<_, DatabaseError>((mark, requests))
+        let orders = postgres::orders::orders(database).await?;
+        Ok::<_, DatabaseError>((mark, requests, orders))
     };
     // A server that stands still answers nothing: then nothing but the stop ends this.
-    let (mark, requests) = tokio::select! {
+    let (mark, requests, orders) = tokio::select! {
         read = read => read?,
         () = lead.stop.requested() => {
             return Ok((Summary::default(), lost.get().copied()));
         }
     };
+    if orders.is_paused {
+        let by = paused(database).await?.map(|paused| paused.by).unwrap_or_default();
+        match lead.ending {
+            Ending::Drained => tracing::warn!(by, "the schedule is paused: only requests go out"),
+            Ending::Once | Ending::OnceDue => return Err(LeadError::Paused { by }),
+        }
+    }
     // Whatever was scanned together before this process came, such as a whole fleet at once.
     agenda.spread(now);
     let settings = Settings {
@@ -232,6 +248,7 @@ async fn lead_under(
         requests_per_second: lead.requests_per_second,
         sequence_start: lease.sequence_start(),
         limits: lead.limits,
+        orders,
     };
     let dispatcher = Dispatcher::new(settings, agenda, clock.now());
     let _following = AbortOnDropHandle::new({
@@ -240,9 +257,14 @@ async fn lead_under(
             postgres::follow(&database, mark, FOLLOW, |changes| feed.tell(changes)).await
         })
     });
+    let _ordered = AbortOnDropHandle::new(tokio::spawn(orders::follow(
+        database.clone(),
+        orders,
+        lead.feed.clone(),
+    )));
     let ended = CancellationToken::new();
     let serving =
-        AbortOnDropHandle::new(tokio::spawn({ requests.serve(lead.feed.clone(), ended.clone()) }));
+        AbortOnDropHandle::new(tokio::spawn(requests.serve(lead.feed.clone(), ended.clone())));
     let _tidying = AbortOnDropHandle::new({
         let (database, clock) = (database.clone(), clock.clone());
         let (retention, mut page) = (lead.retention, Page::default());

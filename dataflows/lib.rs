@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 
 mod control;
 mod lead;
+mod orders;
 mod requests;
 mod scan;
 pub mod shape;

@@ -67,7 +67,7 @@ fn lane<'s>(
 
     let outcomes = check(loaded, meter.clone(), job.checks, job.policy.clone());
 
-    let durable = write(outcomes, meter, runtime, sink, limits.write);
+    let durable = write(outcomes, meter, runtime, sink, job.feed.pressure(), limits.write);
 
     durable.concat(vanished)
 }

@@ -11,7 +11,7 @@ use scanflow::clock::Clock;
 use scanflow::config::JobConfig;
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Settings};
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Orders, Rate, Settings};
 use scanflow::stop::Stop;
 use scanflow::telemetry::Telemetry;
 use scanflow::{sinks, store};
@@ -179,6 +179,7 @@ fn dry(config: &JobConfig) -> Job {
         requests_per_second: 1.0,
         sequence_start: 0,
         limits: Limits::default(),
+        orders: Orders::default(),
     };
     let now = Clock::system().now();
     let agenda = Agenda::new(Cadences::default(), config.lanes, now);

@@ -19,6 +19,16 @@ create index scan_requests_asset on scan_requests (asset_id, answered_at);
 create index scan_requests_new on scan_requests (id) where taken_by is null;
 create index scan_requests_open on scan_requests (id) where answered_at is null;
 
+-- What people order, for whoever leads: one row.
+create table schedule_orders (
+    name text primary key check (name = 'scheduler'),
+    is_paused boolean not null default false,
+    paused_by text,                             -- null: it is not
+    paused_at timestamptz,
+    spreads bigint not null default 0           -- how often it was ordered to spread the fleet
+);
+insert into schedule_orders (name) values ('scheduler');
+
 -- Notes that scans are complete; their rows are locked. A digest stands only while the open insights
 -- are exactly the findings of the outcome. Without p_scheduled_at not every check was asked: when the
 -- asset was scanned last stays as it was.

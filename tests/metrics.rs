@@ -34,6 +34,10 @@ fn progress(plans: Vec<PlanProgress>) -> Progress {
         out: PerLane { fast: 3, slow: 1 },
         returned: PerLane::default(),
         per_second_max: Some(1.2),
+        throttle: 0.5,
+        covered_in: Some(HOUR),
+        is_paused: true,
+        requests: 7,
     }
 }
 

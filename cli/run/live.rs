@@ -14,6 +14,8 @@ use scanflow::store::postgres::status::open_by_severity;
 use scanflow::telemetry::Telemetry;
 use tokio::task::JoinHandle;
 
+use crate::cell;
+
 /// Between two draws, and between two log lines.
 const DRAW: Duration = Duration::from_millis(500);
 const LOG: Duration = Duration::from_secs(10);
@@ -122,10 +124,14 @@ pub(crate) fn line(
             if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
         },
     );
+    let covered_in = progress.covered_in.filter(|left| !left.is_zero());
+    let covered_in = covered_in.map(|left| format!(" (all in {})", cell::length(left)));
+    let paused = if progress.is_paused { "paused, " } else { "" };
     format!(
-        "{per_second:.0} scans/s, {:.1} % covered, {} overdue, open: {insights}, in the lanes: fast \
-         {}, slow {}",
+        "{paused}{per_second:.0} scans/s, {:.1} % covered{}, {} overdue, open: {insights}, in the \
+         lanes: fast {}, slow {}",
         covered(progress),
+        covered_in.unwrap_or_default(),
         progress.backlog.overdue,
         progress.out.fast,
         progress.out.slow,
@@ -137,6 +143,8 @@ fn log(progress: &Progress, per_second: f64, open: Option<&[(Severity, i64)]>) {
         scans_per_second = per_second.round(),
         assets = progress.assets,
         covered_percent = (covered(progress) * 10.0).round() / 10.0,
+        covered_in_seconds = progress.covered_in.map(|left| left.as_secs()),
+        paused = progress.is_paused,
         due = progress.backlog.due,
         overdue = progress.backlog.overdue,
         open_insights = open.map(|open| open.iter().map(|(_, count)| count).sum::<i64>()),

@@ -183,7 +183,7 @@ pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime
 
 pub(crate) fn failure(err: LeadError) -> Failure {
     match err {
-        LeadError::Held { .. } => Failure::new(Exit::TryAgain, err),
+        LeadError::Held { .. } | LeadError::Paused { .. } => Failure::new(Exit::TryAgain, err),
         other => Failure::from(other),
     }
 }

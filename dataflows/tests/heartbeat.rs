@@ -10,7 +10,9 @@ use scanflow::lanes::Lanes;
 use scanflow::model::{AssetId, PerLane, Snapshot, ZoneSnapshot};
 use scanflow::operators::Feed;
 use scanflow::panics::{self, PANICKED};
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Listed, Rate, Settings};
+use scanflow::schedule::{
+    Agenda, Cadences, Dispatcher, Ending, Limits, Listed, Orders, Rate, Settings,
+};
 use scanflow::sinks::{self, Sink};
 use scanflow::stop::Stop;
 use scanflow::store::{self, SnapshotStore};
@@ -55,6 +57,7 @@ fn a_worker_that_stands_still_ends_the_process() {
         requests_per_second: 50.0,
         sequence_start: 0,
         limits: Limits::default(),
+        orders: Orders::default(),
     };
     let dispatcher = Dispatcher::new(settings, agenda, clock.now());
     let job = Job {

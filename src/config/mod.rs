@@ -80,6 +80,10 @@ pub struct ScheduleConfig {
     pub rate: Rate,
     /// Auto is this times what the cadences need. Default: 1.2.
     pub buffer: f64,
+    /// In which time assets that were never scanned shall be, evenly. Default: auto, which is behind all
+    /// that is due, as fast as credits, limits and load allow.
+    #[serde(with = "values::length_or_auto")]
+    pub first_within: Option<Duration>,
     /// Scans a second that are asked for, beside those. Default: 50.
     pub requests_per_second: f64,
     /// How long the lease of a dead scheduler holds up the next one. Default: 10 s.
@@ -184,6 +188,7 @@ impl Default for ScheduleConfig {
         ScheduleConfig {
             rate: Rate::Auto,
             buffer: 1.2,
+            first_within: None,
             requests_per_second: 50.0,
             lease_ttl: Duration::from_secs(10),
         }
@@ -258,6 +263,9 @@ impl Config {
         }
         if !(self.schedule.buffer.is_finite() && 1.0 <= self.schedule.buffer) {
             return impossible("schedule.buffer", "must be at least 1");
+        }
+        if self.schedule.first_within.is_some_and(|within| within.is_zero()) {
+            return impossible("schedule.first_within", "must be longer than zero, or auto");
         }
         let requests_per_second = self.schedule.requests_per_second;
         if !(requests_per_second.is_finite() && 0.0 < requests_per_second) {

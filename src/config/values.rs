@@ -105,6 +105,38 @@ pub(super) mod length_or_off {
     }
 }
 
+const AUTO: &str = "auto";
+
+/// A length such as `"12h"`, or `"auto"`.
+pub(super) mod length_or_auto {
+    use std::time::Duration;
+
+    use serde::{Deserializer, de};
+
+    use super::{AUTO, Deserialize, Serializer};
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        length: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match length {
+            Some(length) => humantime_serde::serialize(length, serializer),
+            None => serializer.serialize_str(AUTO),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        if word == AUTO {
+            return Ok(None);
+        }
+        let length = humantime::parse_duration(&word);
+        length.map(Some).map_err(|_| de::Error::custom("is a length such as \"12h\", or \"auto\""))
+    }
+}
+
 /// A number, or `"off"`.
 pub(super) mod number_or_off {
     use serde::{Deserializer, de};
@@ -144,9 +176,7 @@ pub(super) mod number_or_off {
 pub(super) mod count_or_auto {
     use serde::{Deserializer, de};
 
-    use super::{Deserialize, Serializer};
-
-    const AUTO: &str = "auto";
+    use super::{AUTO, Deserialize, Serializer};
 
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -6,8 +6,9 @@ use timely::scheduling::SyncActivator;
 use tokio::sync::Notify;
 
 use super::loading::Loading;
+use super::pressure::Pressure;
 use crate::model::UnixTime;
-use crate::schedule::{Answer, AssetChange, Dispatcher, Progress, Reload, Request};
+use crate::schedule::{Answer, AssetChange, Dispatcher, Orders, Progress, Reload, Request};
 
 /// On their way in: news of the fleet and the settings, and what somebody asks for. On their way out: the
 /// progress of the run, and what came of requests. Cloned freely; all clones are one feed.
@@ -20,6 +21,7 @@ struct Shared {
     state: Mutex<State>,
     has_answers: Notify,
     loading: Loading,
+    pressure: Pressure,
 }
 
 #[derive(Default)]
@@ -36,6 +38,7 @@ struct News {
     changes: Vec<AssetChange>,
     requests: Vec<Request>,
     reload: Option<Reload>,
+    orders: Option<Orders>,
 }
 
 impl State {
@@ -58,6 +61,13 @@ impl Feed {
     pub fn reload(&self, reload: Reload) {
         let mut state = self.state();
         state.news.reload = Some(reload);
+        state.wake();
+    }
+
+    /// Tells the source what people order.
+    pub fn order(&self, orders: Orders) {
+        let mut state = self.state();
+        state.news.orders = Some(orders);
         state.wake();
     }
 
@@ -88,6 +98,11 @@ impl Feed {
         self.0.loading.clone()
     }
 
+    /// What the operators `write` of this process note.
+    pub fn pressure(&self) -> Pressure {
+        self.0.pressure.clone()
+    }
+
     /// How the run went when the source last said so; None before it began.
     pub fn progress(&self) -> Option<Progress> {
         self.state().progress.clone()
@@ -99,9 +114,10 @@ impl Feed {
 
     pub(super) fn deliver(&self, dispatcher: &mut Dispatcher, now: UnixTime) {
         // Taken first: who tells must not wait while they are applied.
-        let News { changes, requests, reload } = std::mem::take(&mut self.state().news);
+        let News { changes, requests, reload, orders } = std::mem::take(&mut self.state().news);
         reload.iter().for_each(|reload| dispatcher.reload(reload, now));
         changes.iter().for_each(|change| dispatcher.apply(change, now));
+        orders.into_iter().for_each(|orders| dispatcher.order(orders, now));
         for request in requests {
             dispatcher.request(request, |place| self.0.loading.has_begun(place));
         }

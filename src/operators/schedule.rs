@@ -23,7 +23,7 @@ use super::feed::Feed;
 use super::loading::Loading;
 use crate::clock::Clock;
 use crate::model::{Epoch, Lane, PerLane, ScanEvent, Ticket, UnixTime};
-use crate::schedule::{Dispatcher, HeldBack};
+use crate::schedule::{Dispatcher, Held, HeldBack, Load};
 use crate::telemetry::{self, SourceMeter};
 
 /// How often the rate is set anew, memory is looked at, and the feed is told how the run goes.
@@ -86,7 +86,8 @@ pub fn schedule<'s>(
         let mut capability = capabilities.pop().filter(|_| source.is_some());
         let mut alarm = Alarm::new(activator);
         let mut told_at: Option<UnixTime> = None;
-        let mut held_back: Vec<(Lane, HeldBack, UnixTime)> = Vec::new();
+        let mut held_back: Vec<(Lane, Held, UnixTime)> = Vec::new();
+        let mut without_credits = Duration::ZERO;
         move |_frontiers| {
             let Some(source) = source.as_ref() else {
                 for (_, acks) in &mut acks {
@@ -98,8 +99,12 @@ pub fn schedule<'s>(
             let mut dispatcher = source.dispatcher.borrow_mut();
             let Source { feed, loading, meter, .. } = &**source;
             feed.deliver(&mut dispatcher, now);
-            for (lane, reason, since) in held_back.drain(..) {
+            for (lane, Held { reason, is_new }, since) in held_back.drain(..) {
                 meter.held_back(lane, reason, now.since(since));
+                // New ones always go as far as credits allow.
+                if reason == HeldBack::Credits && !is_new {
+                    without_credits += now.since(since);
+                }
             }
             for (lane, acks) in &mut acks {
                 acks.for_each(|_, tickets| {
@@ -112,6 +117,9 @@ pub fn schedule<'s>(
             if tells {
                 told_at = Some(now);
                 dispatcher.uses_memory(telemetry::resident_bytes());
+                let load = Load { without_credits, ..feed.pressure().take() };
+                without_credits = Duration::ZERO;
+                dispatcher.hear(&load, now);
                 dispatcher.pace(now);
             }
             if let Some(held) = capability.as_mut() {

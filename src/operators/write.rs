@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::alarm::Alarm;
 use super::emit::{Output, emit};
 use super::flights::Flights;
+use super::pressure::Pressure;
 use super::queue::{Flying, Queue, Waiting, WriteLimits};
 use crate::backoff::Backoff;
 use crate::model::{Epoch, Outcome, Ticket};
@@ -30,6 +31,7 @@ pub fn write<'s>(
     meter: LaneMeter,
     runtime: &Handle,
     sink: Arc<dyn Sink>,
+    pressure: Pressure,
     limits: WriteLimits,
 ) -> StreamVec<'s, Epoch, Ticket> {
     let (scope, lane) = (outcomes.scope(), meter.lane);
@@ -72,10 +74,12 @@ pub fn write<'s>(
                         meter.lap(Stage::WriteWait, ticket, now);
                     }
                     let span = tracing::info_span!("flush", %lane, outcomes = outcomes.len());
-                    let flush = flush(Arc::clone(&sink), outcomes, meter.flushes.clone());
-                    flights.launch(batch, flush.instrument(span));
+                    let (sink, pressure) = (Arc::clone(&sink), pressure.clone());
+                    let flush = flush(sink, outcomes, meter.flushes.clone(), pressure);
+                    flights.launch((now, batch), flush.instrument(span));
                 }
-                let Some((batch, flushed)) = flights.land() else { break };
+                let Some(((launched, batch), flushed)) = flights.land() else { break };
+                pressure.flushed(flushed.len(), now.since(launched));
                 tracing::debug!(%lane, outcomes = flushed.len(), "durable");
                 for (Flying { asset, held, mut ticket }, flushed) in batch.into_iter().zip(flushed)
                 {
@@ -98,9 +102,15 @@ pub fn write<'s>(
 }
 
 /// Tries until the sink knows what became of each outcome: giving up would acknowledge them.
-async fn flush(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>, tries: Tries) -> Vec<Flushed> {
+async fn flush(
+    sink: Arc<dyn Sink>,
+    outcomes: Vec<Outcome>,
+    tries: Tries,
+    pressure: Pressure,
+) -> Vec<Flushed> {
     let mut backoff = Backoff::new();
     let mut retrying: Option<Retrying> = None;
+    let mut failing = None;
     loop {
         match sink.flush(&outcomes).await {
             Ok(flushed) => {
@@ -110,6 +120,7 @@ async fn flush(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>, tries: Tries) -> Vec
             }
             Err(err) => {
                 retrying = Some(tries.failed(retrying, &err));
+                failing.get_or_insert_with(|| pressure.failing());
                 backoff.pause().await;
             }
         }
@@ -220,7 +231,7 @@ mod tests {
                 let meter = Telemetry::default().lane(lane, Clock::system());
                 let returned = Rc::clone(&returned);
                 let outcomes = scope.input_from(&mut input);
-                write(outcomes, meter, &handle, sink, limits)
+                write(outcomes, meter, &handle, sink, Pressure::default(), limits)
                     .inspect(move |ticket: &Ticket| returned.borrow_mut().push(ticket.number));
             });
             input.send_batch(&mut outcomes.clone());

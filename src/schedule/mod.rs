@@ -3,18 +3,24 @@
 
 mod agenda;
 mod cadence;
+mod coverage;
 mod dispatcher;
+mod preview;
 mod progress;
 mod rate;
 mod requests;
 mod settings;
+mod throttle;
 
 pub use agenda::{
-    Agenda, AssetChange, Backlog, First, Front, Listed, Pacing, PlanProgress, Standing, Taken,
+    Agenda, AssetChange, Backlog, Expectation, First, Front, LaneExpected, Listed, Pacing,
+    PlanProgress, Standing, Taken,
 };
 pub use cadence::Cadences;
 pub use dispatcher::Dispatcher;
+pub use preview::{Means, PlanPreview, Preview};
 pub use progress::{Progress, Stats};
 pub use rate::{Rate, TokenBucket};
 pub use requests::{Answer, Request, Requested};
-pub use settings::{Ending, HeldBack, Limits, Reload, Settings};
+pub use settings::{Ending, Held, HeldBack, Limits, Orders, Reload, Settings};
+pub use throttle::Load;

@@ -1,5 +1,7 @@
 //! What a dispatcher has seen so far, and where it stands.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 
 use super::{Backlog, PlanProgress};
@@ -33,6 +35,13 @@ pub struct Progress {
     pub returned: PerLane<u64>,
     /// None: credits alone hold back.
     pub per_second_max: Option<f64>,
+    /// The part of the rate that sinks and lanes can take, 1 for all of it.
+    pub throttle: f64,
+    /// Until every asset was scanned once, as fast as that goes now; None: it does not get on, or that is
+    /// not known.
+    pub covered_in: Option<Duration>,
+    /// Nothing goes out but what is asked for.
+    pub is_paused: bool,
     /// Scans that somebody asks for and that have not begun.
     pub requests: usize,
 }

@@ -29,6 +29,16 @@ pub struct Settings {
     /// Sequences count from here, above those of every earlier scheduler.
     pub sequence_start: u64,
     pub limits: Limits,
+    pub orders: Orders,
+}
+
+/// What people order while runs come and go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Nothing goes out but what is asked for.
+    pub is_paused: bool,
+    /// How often it was ordered to spread the fleet.
+    pub spreads: i64,
 }
 
 /// What may be said otherwise while a dispatcher is at work.
@@ -55,6 +65,14 @@ pub enum HeldBack {
     Credits,
     /// The process has too much memory.
     Memory,
+}
+
+/// A scan that is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub reason: HeldBack,
+    /// Its asset was never scanned.
+    pub is_new: bool,
 }
 
 impl HeldBack {

@@ -11,8 +11,8 @@ use super::timeline::scaled;
 use crate::lanes::Lanes;
 use crate::model::{AssetId, Lane, PerLane, Ticket, UnixTime};
 use crate::schedule::{
-    Agenda, AssetChange, Cadences, Dispatcher, Ending, Limits, Listed, PlanProgress, Rate, Reload,
-    Settings,
+    Agenda, AssetChange, Cadences, Dispatcher, Ending, Limits, Listed, Orders, PlanProgress, Rate,
+    Reload, Settings,
 };
 
 /// A buffer as most have it.
@@ -97,6 +97,7 @@ impl Job {
             requests_per_second: REQUESTS_PER_SECOND,
             sequence_start: 0,
             limits: Limits::default(),
+            orders: Orders::default(),
         };
         let dispatcher = Dispatcher::new(settings, agenda, now);
         let mut job = Job {

@@ -4,6 +4,7 @@
 use prometheus::{GaugeVec, Registry};
 
 use super::gauges;
+use super::source::Actual;
 use crate::model::{Lane, UnixTime};
 use crate::schedule::{PlanProgress, Progress};
 
@@ -15,11 +16,17 @@ pub(super) struct FleetGauges {
     assets: GaugeVec,
     never_scanned: GaugeVec,
     overdue: GaugeVec,
+    inside: GaugeVec,
     oldest_age: GaugeVec,
     cadence: GaugeVec,
     inflight: GaugeVec,
     rate_target: GaugeVec,
     rate_actual: GaugeVec,
+    rate_week: GaugeVec,
+    throttle: GaugeVec,
+    covered_in: GaugeVec,
+    paused: GaugeVec,
+    requests: GaugeVec,
 }
 
 impl FleetGauges {
@@ -34,6 +41,10 @@ impl FleetGauges {
             overdue: by_plan(
                 "scanflow_assets_overdue",
                 "Accounts and zones whose last scan is longer ago than the cadence.",
+            ),
+            inside: by_plan(
+                "scanflow_assets_inside_cadence_ratio",
+                "Part of the accounts and zones that were scanned within the cadence.",
             ),
             oldest_age: by_plan(
                 "scanflow_oldest_scan_age_seconds",
@@ -56,10 +67,40 @@ impl FleetGauges {
                 "Scans a second that went out in the last 10 seconds.",
                 &[],
             ),
+            rate_week: gauges(
+                registry,
+                "scanflow_schedule_rate_7d",
+                "Scans a second that went out in the last 7 days, or since the start.",
+                &[],
+            ),
+            throttle: gauges(
+                registry,
+                "scanflow_schedule_throttle_ratio",
+                "Part of the rate that sinks and lanes can take.",
+                &[],
+            ),
+            covered_in: gauges(
+                registry,
+                "scanflow_full_coverage_seconds",
+                "Until every account and zone was scanned once, as fast as that goes now.",
+                &[],
+            ),
+            paused: gauges(
+                registry,
+                "scanflow_schedule_paused",
+                "1 if nothing goes out but what is asked for.",
+                &[],
+            ),
+            requests: gauges(
+                registry,
+                "scanflow_requests_waiting",
+                "Scans that somebody asks for and that have not begun.",
+                &[],
+            ),
         }
     }
 
-    pub(super) fn set(&self, progress: Option<&Progress>, actual: Option<f64>, now: UnixTime) {
+    pub(super) fn set(&self, progress: Option<&Progress>, actual: Actual, now: UnixTime) {
         for family in [
             &self.assets,
             &self.never_scanned,
@@ -68,12 +109,24 @@ impl FleetGauges {
             &self.cadence,
             &self.rate_target,
             &self.rate_actual,
+            &self.rate_week,
+            &self.throttle,
+            &self.covered_in,
+            &self.paused,
+            &self.requests,
+            &self.inside,
         ] {
             family.reset();
         }
+        let covered_in = progress.and_then(|progress| progress.covered_in);
         let rates = [
             (&self.rate_target, progress.and_then(|progress| progress.per_second_max)),
-            (&self.rate_actual, actual),
+            (&self.rate_actual, actual.per_second),
+            (&self.rate_week, actual.per_second_week),
+            (&self.throttle, progress.map(|progress| progress.throttle)),
+            (&self.covered_in, covered_in.map(|left| left.as_secs_f64())),
+            (&self.paused, progress.map(|progress| f64::from(u8::from(progress.is_paused)))),
+            (&self.requests, progress.map(|progress| progress.requests as f64)),
         ];
         for (family, rate) in rates {
             if let Some(rate) = rate {
@@ -88,6 +141,9 @@ impl FleetGauges {
             self.assets.with_label_values(&[name]).set(plan.assets as f64);
             self.never_scanned.with_label_values(&[name]).set(plan.never_scanned as f64);
             self.overdue.with_label_values(&[name]).set(plan.overdue as f64);
+            let inside = plan.assets - plan.never_scanned - plan.overdue;
+            let ratio = inside as f64 / plan.assets.max(1) as f64;
+            self.inside.with_label_values(&[name]).set(ratio);
             self.cadence.with_label_values(&[name]).set(plan.cadence.as_secs_f64());
             if let Some(oldest) = plan.oldest {
                 let age = now.since(oldest).as_secs_f64();

@@ -152,7 +152,7 @@ impl Telemetry {
 
     /// Scans a second that went out lately; None if nobody schedules here.
     pub fn emitted_per_second(&self, now: UnixTime) -> Option<f64> {
-        self.0.source.emitted_per_second(now)
+        self.0.source.emitted(now).per_second
     }
 
     /// Seconds that scans of the lane have spent in each stage.
@@ -181,7 +181,7 @@ impl Telemetry {
         // Held to the end: a gauge that is being set must not be read.
         let gauges = self.gauges();
         let progress = gauges.progress.as_ref().and_then(|progress| progress());
-        gauges.fleet.set(progress.as_ref(), self.emitted_per_second(now), now);
+        gauges.fleet.set(progress.as_ref(), self.0.source.emitted(now), now);
         gauges.beat_age.reset();
         for (worker, age) in self.0.pulse.ages(now) {
             let worker = worker.to_string();

@@ -10,8 +10,18 @@ use super::{histograms, seconds};
 use crate::model::{Lane, PerLane, Ticket, UnixTime};
 use crate::schedule::HeldBack;
 
-/// The rate is taken over the last so much.
+/// Rates are taken over the last so much ...
 const WINDOW: Duration = Duration::from_secs(10);
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+/// ... from counts that are at least so far apart.
+const WEEK_STEP: Duration = Duration::from_secs(3_600);
+
+/// Scans a second that went out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Actual {
+    pub(super) per_second: Option<f64>,
+    pub(super) per_second_week: Option<f64>,
+}
 
 /// What a source measures with, looked up once.
 #[derive(Clone, Debug)]
@@ -21,6 +31,7 @@ pub struct SourceMeter {
     ages: PerLane<Histogram>,
     held_back: PerLane<[Counter; 2]>,
     emitted: Emitted,
+    emitted_week: Emitted,
 }
 
 impl SourceMeter {
@@ -39,23 +50,37 @@ impl SourceMeter {
     /// How many scans went out since the start.
     pub fn emitted(&self, scans: u64, now: UnixTime) {
         self.emitted.push(scans, now);
+        self.emitted_week.push(scans, now);
     }
 }
 
-/// Counts of the last [`WINDOW`], with their times.
-#[derive(Clone, Debug, Default)]
-struct Emitted(Arc<Mutex<VecDeque<(UnixTime, u64)>>>);
+/// Counts of the last while, with their times.
+#[derive(Clone, Debug)]
+struct Emitted {
+    counts: Arc<Mutex<VecDeque<(UnixTime, u64)>>>,
+    window: Duration,
+    step: Duration,
+}
 
 impl Emitted {
+    fn within(window: Duration, step: Duration) -> Emitted {
+        Emitted { counts: Arc::default(), window, step }
+    }
+
     fn push(&self, scans: u64, now: UnixTime) {
         let mut counts = self.counts();
         // A new run counts from 0 again.
         if counts.back().is_some_and(|(_, before)| scans < *before) {
             counts.clear();
         }
+        // The last one is kept up to date, until it is far enough from the one before.
+        let before = counts.len().checked_sub(2).map(|before| counts[before].0);
+        if before.is_some_and(|before| now.since(before) < self.step) {
+            counts.pop_back();
+        }
         counts.push_back((now, scans));
         // The oldest one that is left is the last one from before the window.
-        while counts.get(1).is_some_and(|(at, _)| WINDOW <= now.since(*at)) {
+        while counts.get(1).is_some_and(|(at, _)| self.window <= now.since(*at)) {
             counts.pop_front();
         }
     }
@@ -69,7 +94,7 @@ impl Emitted {
     }
 
     fn counts(&self) -> MutexGuard<'_, VecDeque<(UnixTime, u64)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,6 +102,7 @@ pub(super) struct SourceFamilies {
     scans: HistogramVec,
     held_back: CounterVec,
     emitted: Emitted,
+    emitted_week: Emitted,
 }
 
 impl SourceFamilies {
@@ -94,7 +120,8 @@ impl SourceFamilies {
                 "Time in which a scan was due and allowed by the rate, and was held back.",
                 &["lane", "stage", "reason"],
             ),
-            emitted: Emitted::default(),
+            emitted: Emitted::within(WINDOW, Duration::ZERO),
+            emitted_week: Emitted::within(WEEK, WEEK_STEP),
         }
     }
 
@@ -111,11 +138,15 @@ impl SourceFamilies {
             ages,
             held_back: PerLane::from_fn(held_back),
             emitted: self.emitted.clone(),
+            emitted_week: self.emitted_week.clone(),
         }
     }
 
-    pub(super) fn emitted_per_second(&self, now: UnixTime) -> Option<f64> {
-        self.emitted.per_second(now)
+    pub(super) fn emitted(&self, now: UnixTime) -> Actual {
+        Actual {
+            per_second: self.emitted.per_second(now),
+            per_second_week: self.emitted_week.per_second(now),
+        }
     }
 }
 
@@ -126,7 +157,7 @@ mod tests {
     #[test]
     fn the_rate_is_that_of_the_last_seconds_and_falls_in_silence() {
         let second = |number: u64| UnixTime::from_micros(number * 1_000_000);
-        let emitted = Emitted::default();
+        let emitted = Emitted::within(WINDOW, Duration::ZERO);
         assert_eq!(emitted.per_second(second(1)), None);
         (0..=20).for_each(|number| emitted.push(number * number, second(number)));
         assert_eq!(emitted.per_second(second(20)), Some(30.0), "(400 - 100) / 10 s");
@@ -134,5 +165,15 @@ mod tests {
         emitted.push(7, second(311));
         emitted.push(9, second(312));
         assert_eq!(emitted.per_second(second(312)), Some(2.0), "a new run counts from 0");
+    }
+
+    #[test]
+    fn the_rate_of_a_week_needs_a_count_an_hour() {
+        let second = |number: u64| UnixTime::from_micros(number * 1_000_000);
+        let emitted = Emitted::within(WEEK, WEEK_STEP);
+        let days = 9 * 86_400;
+        (0..=days / 10).for_each(|tens| emitted.push(tens * 20, second(tens * 10)));
+        assert_eq!(emitted.per_second(second(days)), Some(2.0));
+        assert!(emitted.counts().len() <= 7 * 24 + 2, "{}", emitted.counts().len());
     }
 }

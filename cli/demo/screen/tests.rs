@@ -45,6 +45,9 @@ fn fresh() -> View {
         out: PerLane { fast: 12, slow: 1 },
         returned: PerLane { fast: 19_447, slow: 0 },
         per_second_max: Some(400.0),
+        throttle: 1.0,
+        covered_in: None,
+        is_paused: false,
         requests: 0,
     });
     (0..100).for_each(|second| view.add_speed(300 + second % 7 * 10));

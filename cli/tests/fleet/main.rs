@@ -14,6 +14,7 @@ mod private;
 mod repaired;
 mod requests;
 mod running;
+mod schedule;
 mod secret;
 mod source_copy;
 mod sources;

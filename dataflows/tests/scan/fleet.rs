@@ -6,7 +6,9 @@ use scanflow::checks::{self, Checks};
 use scanflow::clock::Clock;
 use scanflow::lanes::Lanes;
 use scanflow::model::{AssetId, Finding, PerLane, Snapshot, ZoneSnapshot};
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Listed, Rate, Settings};
+use scanflow::schedule::{
+    Agenda, Cadences, Dispatcher, Ending, Limits, Listed, Orders, Rate, Settings,
+};
 use scanflow::sinks::InsightKey;
 use scanflow::store::load_with_references;
 use scanflow::store::memory::Memory;
@@ -74,6 +76,7 @@ pub(crate) fn dispatcher(
         requests_per_second: 50.0,
         sequence_start,
         limits: Limits::default(),
+        orders: Orders::default(),
     };
     Dispatcher::new(settings, agenda, now)
 }

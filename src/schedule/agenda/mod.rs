@@ -24,6 +24,7 @@ use crate::model::{AssetId, Lane, UnixTime};
 mod accounts;
 mod asset;
 mod cadence;
+mod expected;
 mod flow;
 mod next;
 mod pace;
@@ -34,6 +35,7 @@ mod spread;
 mod terms;
 mod ticks;
 
+pub use expected::{Expectation, LaneExpected};
 pub use next::{First, Taken};
 pub use pace::Backlog;
 pub use plans::PlanProgress;
@@ -94,6 +96,8 @@ pub struct Agenda {
     front: Front,
     buffer: f64,
     throttle: f64,
+    /// What the cadences need goes out however low the throttle is.
+    has_floor: bool,
     /// When assets that were never scanned shall be; None: behind all others, as fast as they may.
     first_within: Option<Duration>,
     /// Rates are set anew from then on; None: at once.
@@ -116,6 +120,7 @@ impl Agenda {
             front: Front::Early,
             buffer: 1.2,
             throttle: 1.0,
+            has_floor: true,
             first_within: None,
             pace_from: None,
             now,

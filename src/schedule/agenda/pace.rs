@@ -52,7 +52,8 @@ impl Agenda {
         for (id, Pace { nominal, need }) in paces {
             let more = (need - nominal).clamp(0.0, spare);
             spare -= more;
-            let per_second = (nominal + more) * self.throttle;
+            let floor = if self.has_floor { nominal } else { 0.0 };
+            let per_second = ((nominal + more) * self.throttle).max(floor);
             let flow = self.flow_mut(id);
             flow.need = need;
             flow.bucket.set_rate(per_second, now);
@@ -69,10 +70,21 @@ impl Agenda {
         self.flow_ids().map(|id| self.flow(id).bucket.per_second()).sum()
     }
 
-    /// A factor for all rates, between 0 and 1: what sinks and lanes can take.
-    pub fn throttle(&mut self, factor: f64) {
-        self.throttle = factor.clamp(0.0, 1.0);
-        self.pace_from = None;
+    /// What a plan needs, in scans a second, and what it gets, as of the last [`Agenda::pace`].
+    pub fn rates_of(&self, plan: &str) -> (f64, f64) {
+        let of = self.flow_ids().filter(|id| self.plans.name(id.plan) == plan);
+        of.map(|id| (self.flow(id).need, self.flow(id).bucket.per_second()))
+            .fold((0.0, 0.0), |sum, rates| (sum.0 + rates.0, sum.1 + rates.1))
+    }
+
+    /// A factor for all rates, between 0 and 1: what sinks and lanes can take. What keeps assets from
+    /// becoming overdue goes out all the same, unless the database is away.
+    pub fn throttle(&mut self, factor: f64, is_down: bool) {
+        let before = (self.throttle, self.has_floor);
+        (self.throttle, self.has_floor) = (factor.clamp(0.0, 1.0), !is_down);
+        if before != (self.throttle, self.has_floor) {
+            self.pace_from = None;
+        }
     }
 
     pub fn backlog(&self, now: UnixTime) -> Backlog {

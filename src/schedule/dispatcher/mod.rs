@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::coverage::Coverage;
 use super::requests::Requests;
+use super::throttle::Throttle;
 use super::{
-    Agenda, AssetChange, Backlog, Ending, First, Front, HeldBack, Limits, Pacing, PlanProgress,
-    Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
+    Agenda, AssetChange, Backlog, Ending, First, Front, Held, HeldBack, Limits, Load, Orders,
+    Pacing, PlanProgress, Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
 };
 use crate::model::{
     Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
@@ -26,12 +28,14 @@ pub struct Dispatcher {
     agenda: Agenda,
     bucket: TokenBucket,
     limit: Option<TokenBucket>,
+    throttle: Throttle,
     is_over_memory: bool,
     draining: bool,
     issued: u64,
     taken: PerLane<u64>,
     open: Slab<Open>,
     requests: Requests,
+    coverage: Coverage,
     out: PerLane<u64>,
     backlog: Backlog,
     plans: Vec<PlanProgress>,
@@ -59,12 +63,14 @@ impl Dispatcher {
         let mut dispatcher = Dispatcher {
             bucket: TokenBucket::new(1.0),
             limit: None,
+            throttle: Throttle::default(),
             is_over_memory: false,
             draining: false,
             issued: 0,
             taken: PerLane::default(),
             open: Slab::new(),
             requests: Requests::new(settings.requests_per_second),
+            coverage: Coverage::default(),
             out: PerLane::default(),
             backlog: Backlog::default(),
             plans: Vec::new(),
@@ -108,6 +114,15 @@ impl Dispatcher {
         self.pace(now);
     }
 
+    /// Follows what people order. A fleet is spread once for all orders since the last look.
+    pub fn order(&mut self, orders: Orders, now: UnixTime) {
+        if self.settings.orders.spreads < orders.spreads {
+            self.agenda.spread(now);
+        }
+        self.settings.orders = orders;
+        self.pace(now);
+    }
+
     /// Follows the fleet. An asset that is under way is counted from that scan; with an end in
     /// sight nothing is added.
     pub fn apply(&mut self, change: &AssetChange, now: UnixTime) {
@@ -146,11 +161,20 @@ impl Dispatcher {
         self.is_over_memory && !self.open.is_empty()
     }
 
+    /// Follows what sinks and lanes can take, unless a rate is set.
+    pub fn hear(&mut self, load: &Load, now: UnixTime) {
+        if self.settings.rate == Rate::Auto && self.throttle.hear(load, now) {
+            self.agenda.throttle(self.throttle.factor(), self.throttle.is_down());
+        }
+    }
+
     /// Looks at the backlog and sets the rate by it. Due once a second or so.
     pub fn pace(&mut self, now: UnixTime) {
         self.agenda.pace(now);
         self.backlog = self.agenda.backlog(now);
         self.plans = self.agenda.plans(now);
+        let never_scanned = self.plans.iter().map(|plan| plan.never_scanned).sum();
+        self.coverage.look(never_scanned, now);
         if let Rate::PerSecond(per_second) = self.settings.rate {
             assert!(per_second > 0.0, "a rate is positive");
             self.bucket.set_rate(per_second, now);
@@ -168,28 +192,35 @@ impl Dispatcher {
         {
             return Some(requested);
         }
+        if self.settings.orders.is_paused {
+            return None;
+        }
         let mut firsts = Lane::ALL.map(|lane| (lane, self.agenda.first(lane, now)));
         let age = |first: &Option<First>| first.map_or(f64::NEG_INFINITY, |f| f.age_in_cadences);
         firsts.sort_by(|(_, left), (_, right)| age(right).total_cmp(&age(left)));
         firsts.into_iter().find_map(|(lane, first)| self.next_scheduled(lane, &first?, now))
     }
 
-    /// A scan heavier than all credits goes out when the lane is empty: it would wait for ever.
-    fn has_credits(&self, lane: Lane, cost: Cost) -> bool {
+    /// A scan heavier than all credits goes out when the lane is empty: it would wait for ever. Those of
+    /// assets that were never scanned have no pace, so it is their credits that follow the throttle.
+    fn has_credits(&self, lane: Lane, cost: Cost, is_new: bool) -> bool {
         let taken = self.taken[lane];
-        let credits = u64::from(self.settings.credits[lane]);
-        taken == 0 || taken + u64::from(cost.weight) <= credits
+        let credits = f64::from(self.settings.credits[lane]);
+        let credits = if is_new { credits * self.throttle.factor() } else { credits };
+        taken == 0 || (taken + u64::from(cost.weight)) as f64 <= credits
     }
 
     /// What keeps back a scan of the lane that could go out now.
-    pub fn held_back(&mut self, lane: Lane, now: UnixTime) -> Option<HeldBack> {
-        let First { cost, .. } = self.agenda.first(lane, now)?;
-        let may_go = self.until_token(now).is_zero() && !self.draining;
-        match may_go {
-            true if self.waits_for_memory() => Some(HeldBack::Memory),
-            true if !self.has_credits(lane, cost) => Some(HeldBack::Credits),
-            _ => None,
-        }
+    pub fn held_back(&mut self, lane: Lane, now: UnixTime) -> Option<Held> {
+        let First { cost, is_new, .. } = self.agenda.first(lane, now)?;
+        let is_stopped = self.draining || self.settings.orders.is_paused;
+        let may_go = self.until_token(now).is_zero() && !is_stopped;
+        let reason = match may_go {
+            true if self.waits_for_memory() => HeldBack::Memory,
+            true if !self.has_credits(lane, cost, is_new) => HeldBack::Credits,
+            _ => return None,
+        };
+        Some(Held { reason, is_new })
     }
 
     fn next_scheduled(
@@ -198,8 +229,8 @@ impl Dispatcher {
         first: &First,
         now: UnixTime,
     ) -> Option<(Ticket, ScanEvent)> {
-        let First { asset, cost, over_promise, .. } = *first;
-        if !self.has_credits(lane, cost) || !self.take_tokens(now) {
+        let First { asset, cost, over_promise, is_new, .. } = *first;
+        if !self.has_credits(lane, cost, is_new) || !self.take_tokens(now) {
             return None;
         }
         let taken = self.agenda.take(first, now);
@@ -313,7 +344,8 @@ impl Dispatcher {
     /// How long until the next scan of the lane may go out; None if there is none.
     pub fn until_next(&mut self, lane: Lane, now: UnixTime) -> Option<Duration> {
         let requested = self.until_requested(lane, now);
-        let first = self.agenda.until_first(lane, now);
+        let is_paused = self.settings.orders.is_paused;
+        let first = if is_paused { None } else { self.agenda.until_first(lane, now) };
         let scheduled = first.map(|first| first.max(self.until_token(now)));
         [requested, scheduled].into_iter().flatten().min()
     }
@@ -336,6 +368,9 @@ impl Dispatcher {
             out: self.out,
             returned: self.stats.returned,
             per_second_max: self.per_second_max(),
+            throttle: self.throttle.factor(),
+            covered_in: self.coverage.left(),
+            is_paused: self.settings.orders.is_paused,
             requests: self.requests.len(),
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::lanes::Lanes;
 use crate::model::AssetId;
-use crate::schedule::{Cadences, Listed};
+use crate::schedule::{Cadences, Listed, Request};
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 pub(super) const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
@@ -39,6 +39,7 @@ fn with(rate: Rate, ending: Ending, agenda: Agenda) -> Dispatcher {
         requests_per_second: 50.0,
         sequence_start: 7 << 40,
         limits: Limits::default(),
+        orders: Orders::default(),
     };
     Dispatcher::new(settings, agenda, NOON)
 }
@@ -229,7 +230,8 @@ fn above_the_memory_limit_one_scan_goes_at_a_time_and_never_none() {
     dispatcher.uses_memory(Some(101));
     let first = emit(&mut dispatcher, NOON);
     assert_eq!(first.len(), 1);
-    assert_eq!(dispatcher.held_back(Lane::Fast, NOON), Some(HeldBack::Memory));
+    let held = Held { reason: HeldBack::Memory, is_new: true };
+    assert_eq!(dispatcher.held_back(Lane::Fast, NOON), Some(held));
     dispatcher.release(&first[0].0, NOON);
     let second = emit(&mut dispatcher, NOON);
     assert_eq!(second.len(), 1);
@@ -237,4 +239,62 @@ fn above_the_memory_limit_one_scan_goes_at_a_time_and_never_none() {
     assert_eq!(emit(&mut dispatcher, NOON).len(), 1, "the bound itself is allowed");
     dispatcher.uses_memory(None);
     assert_eq!(dispatcher.held_back(Lane::Fast, NOON), None);
+}
+
+#[test]
+fn while_it_is_paused_nothing_goes_out_but_what_is_asked_for() {
+    let due = (1, Some(2 * DAY));
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[due, due]);
+    dispatcher.order(Orders { is_paused: true, spreads: 0 }, NOON);
+    assert!(dispatcher.next(NOON).is_none());
+    assert_eq!(dispatcher.until_next(Lane::Fast, NOON), None);
+    assert_eq!(dispatcher.held_back(Lane::Fast, NOON), None);
+    let request = Request { id: 1, asset: AssetId(2), checks: Asked::All };
+    dispatcher.request(request, |_| true);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is asked for");
+    assert_eq!(event.asset, AssetId(2));
+    dispatcher.release(&ticket, NOON);
+    dispatcher.order(Orders { is_paused: false, spreads: 0 }, NOON + DAY / 4);
+    assert_eq!(emit(&mut dispatcher, NOON + DAY / 4).len(), 1);
+}
+
+#[test]
+fn an_order_to_spread_parts_what_was_scanned_together_once() {
+    let assets = vec![(1, Some(DAY / 2)); 1_000];
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &assets);
+    assert!(dispatcher.next(NOON).is_none());
+    dispatcher.order(Orders { is_paused: false, spreads: 1 }, NOON);
+    let first = dispatcher.until_next(Lane::Fast, NOON).expect("they wait");
+    assert!(first < DAY / 500, "the first of a thousand is due soon: {first:?}");
+    let before = dispatcher.agenda.bytes();
+    dispatcher.order(Orders { is_paused: false, spreads: 1 }, NOON);
+    assert_eq!(dispatcher.agenda.bytes(), before, "the same order");
+}
+
+#[test]
+fn under_pressure_what_the_promises_need_goes_out_and_no_more() {
+    // The herd asks for all that the buffer allows.
+    let assets = vec![(1, Some(DAY * 9 / 10)); 86_400];
+    let mut auto = dispatcher(Rate::Auto, Ending::Drained, &assets);
+    let pass = |auto: &mut Dispatcher, load: &Load, from: u32, seconds: u32| {
+        for second in from..from + seconds {
+            auto.hear(load, NOON + Duration::from_secs(1) * second);
+        }
+        let now = NOON + Duration::from_secs(1) * (from + seconds);
+        auto.pace(now);
+        auto.per_second_max().expect("a rate")
+    };
+    let calm = Load::default();
+    let full = Load { without_credits: Duration::from_millis(900), ..calm };
+    let down = Load { is_down: true, ..calm };
+    assert!((1.19..=1.2).contains(&pass(&mut auto, &calm, 0, 5)));
+    let pressed = pass(&mut auto, &full, 5, 5);
+    assert!((1.0..1.03).contains(&pressed), "the nominal rate: {pressed}");
+    assert!(pass(&mut auto, &down, 10, 10) < 0.1, "the database is away");
+    assert!((1.19..=1.2).contains(&pass(&mut auto, &calm, 20, 30)));
+
+    let mut max = dispatcher(Rate::PerSecond(7.0), Ending::Drained, &[(1, None)]);
+    max.hear(&full, NOON);
+    max.hear(&full, NOON + Duration::from_secs(5));
+    assert_eq!(max.per_second_max(), Some(7.0), "what is set is set");
 }

@@ -18,7 +18,15 @@ const TABLES: [(&str, &[&str]); 5] = [
     ("select, insert, delete", &["records", "asset_changes"]),
     (
         "select, insert, update",
-        &["sources", "accounts", "zones", "checks", "insights", "sink_calibrations"],
+        &[
+            "sources",
+            "accounts",
+            "zones",
+            "checks",
+            "insights",
+            "sink_calibrations",
+            "schedule_orders",
+        ],
     ),
     // Whoever replays a dead letter locks it, which needs the right to change it.
     (

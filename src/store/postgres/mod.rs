@@ -26,6 +26,7 @@ pub mod history;
 pub mod import;
 pub mod insights;
 pub mod migrate;
+pub mod orders;
 pub mod readiness;
 pub mod requests;
 pub mod retention;

@@ -142,6 +142,24 @@ pub async fn progress(database: &Database, request: i64) -> Result<RequestProgre
     Ok(RequestProgress { assets: count(0), scanned: count(1), gone: count(2) })
 }
 
+/// What was asked for and is not answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// An asset counts once a request.
+    pub assets: u64,
+    /// Of the request that waits longest.
+    pub oldest_age: Option<Duration>,
+}
+
+/// What is open, whoever asked for it.
+pub async fn open(database: &Database) -> Result<Open, DatabaseError> {
+    let count = "select count(*), extract(epoch from clock_timestamp() - min(requested_at))::float8
+                   from scan_requests where answered_at is null";
+    let row = database.client().await?.query_one(count, &[]).await?;
+    let age = row.get::<_, Option<f64>>(1).and_then(|age| Duration::try_from_secs_f64(age).ok());
+    Ok(Open { assets: row.get::<_, i64>(0).unsigned_abs(), oldest_age: age })
+}
+
 /// Makes known again what an earlier leader knew of and did not answer.
 pub async fn reclaim(database: &Database, token: u64) -> Result<(), DatabaseError> {
     let reclaim = "update scan_requests set taken_by = null

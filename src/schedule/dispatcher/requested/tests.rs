@@ -129,7 +129,9 @@ fn requests_have_a_rate_and_credits_beside_those_of_the_schedule() {
     }
     assert_eq!(scheduled.len(), 4, "all credits are out");
     let waiting: Vec<i64> = (1..=300).filter(|id| dispatcher.standing(*id)).collect();
-    waiting.iter().for_each(|id| drop(dispatcher.request(all(*id, *id), loaded)));
+    for id in &waiting {
+        assert_eq!(dispatcher.request(all(*id, *id), loaded), Requested::Queued);
+    }
     let mut went = 0;
     for tenth in 0..100 {
         let now = NOON + SECOND * tenth / 10;
