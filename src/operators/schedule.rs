@@ -109,7 +109,9 @@ pub fn schedule<'s>(
             for (lane, acks) in &mut acks {
                 acks.for_each(|_, tickets| {
                     for ticket in tickets.drain(..) {
-                        meter.released(*lane, &ticket, dispatcher.release(&ticket, now), now);
+                        if let Some(took) = dispatcher.release(&ticket, now) {
+                            meter.released(*lane, &ticket, took, now);
+                        }
                     }
                 });
             }

@@ -17,7 +17,7 @@ pub use agenda::{
     PlanProgress, Standing, Taken,
 };
 pub use cadence::Cadences;
-pub use dispatcher::Dispatcher;
+pub use dispatcher::{Dispatcher, LOST_AFTER, Lost};
 pub use preview::{Means, PlanPreview, Preview};
 pub use progress::{Progress, Stats};
 pub use rate::{Rate, TokenBucket};

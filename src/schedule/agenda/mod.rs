@@ -310,7 +310,9 @@ impl Agenda {
             (State::Waiting, Some(stamp)) if !asset.is_moved() => {
                 flow.ring.forget(terms.slot_of(terms.position(asset.id(), stamp)));
             }
-            (State::Waiting, None) if !is_evenly_first => flow.newcomers_count -= 1,
+            (State::Waiting, None) if !is_evenly_first && !asset.is_moved() => {
+                flow.newcomers_count -= 1;
+            }
             (State::Waiting | State::Flight | State::Gone, _) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use super::asset::State;
 use super::{Agenda, Taken};
-use crate::model::{AssetId, Cost, Lane};
+use crate::model::{AssetId, Cost, Lane, UnixTime};
 
 /// Where an asset is that somebody asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,25 @@ impl Agenda {
         Some(Taken(index))
     }
 
-    /// A scan of some checks only is complete: the asset waits as it did before. One that was spread
+    /// A scan was lost, again and again: the asset waits for its next period, and is as stale as before.
+    pub fn skip(&mut self, taken: Taken, now: UnixTime) {
+        let Taken(index) = taken;
+        let mut asset = self.assets.get(index);
+        if asset.is_removed() {
+            self.assets.release(index);
+            return;
+        }
+        asset.set_state(State::Waiting);
+        asset.set_moved(true);
+        self.assets.set(index, asset);
+        if !asset.is_done() {
+            let terms = self.plans.terms(asset.flow().plan);
+            let due = f64::from(self.calendar.tick(now)) + terms.period();
+            self.wait(index, Some(terms.position_due(due)));
+        }
+    }
+
+    /// A scan of some checks only is complete, or one was lost: the asset waits as it did before. One that was spread
     /// waits for its own time again.
     pub fn put_back(&mut self, taken: Taken) {
         let Taken(index) = taken;

@@ -1,22 +1,21 @@
 //! Due assets in, scans with tickets out, tickets back.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use slab::Slab;
 
+pub use self::lost::{LOST_AFTER, Lost};
 use super::coverage::Coverage;
 use super::requests::Requests;
 use super::throttle::Throttle;
 use super::{
-    Agenda, AssetChange, Backlog, Ending, First, Front, Held, HeldBack, Limits, Load, Orders,
-    Pacing, PlanProgress, Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
+    Agenda, AssetChange, Backlog, Ending, First, Front, Load, Orders, Pacing, PlanProgress,
+    Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
 };
 use crate::model::{
     Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
-
-/// What a pause earns below [`Limits::per_second_max`]: next to nothing, for it is a promise to others.
-const LIMIT_BURST: Duration = Duration::from_millis(100);
 
 /// The agenda, the rate, the credits of each lane and the tickets that are out. It lives on the
 /// worker of the source.
@@ -35,6 +34,8 @@ pub struct Dispatcher {
     taken: PerLane<u64>,
     open: Slab<Open>,
     requests: Requests,
+    /// How often the scan of an asset was lost since one came back.
+    lost: HashMap<AssetId, u8>,
     coverage: Coverage,
     out: PerLane<u64>,
     backlog: Backlog,
@@ -48,6 +49,7 @@ struct Open {
     asset: AssetId,
     taken: Taken,
     lane: Lane,
+    weight: u32,
     checks: Asked,
     origin: Origin,
     emitted_at: UnixTime,
@@ -70,6 +72,7 @@ impl Dispatcher {
             taken: PerLane::default(),
             open: Slab::new(),
             requests: Requests::new(settings.requests_per_second),
+            lost: HashMap::new(),
             coverage: Coverage::default(),
             out: PerLane::default(),
             backlog: Backlog::default(),
@@ -92,14 +95,6 @@ impl Dispatcher {
         dispatcher.limit(limits);
         dispatcher.pace(now);
         dispatcher
-    }
-
-    fn limit(&mut self, limits: Limits) {
-        self.settings.limits = limits;
-        self.limit = limits.per_second_max.map(|per_second| {
-            assert!(0.0 < per_second, "a rate is positive");
-            TokenBucket::with_burst(per_second, LIMIT_BURST)
-        });
     }
 
     /// Follows the settings, from now on.
@@ -133,32 +128,6 @@ impl Dispatcher {
             AssetChange::Listed(listed) => self.agenda.insert(listed, now),
             AssetChange::Removed(asset) => self.agenda.remove(*asset),
         }
-    }
-
-    /// Scans a second that go out at most; None: credits alone hold back.
-    pub fn per_second_max(&self) -> Option<f64> {
-        let rates = [self.rate_per_second(), self.settings.limits.per_second_max];
-        rates.into_iter().flatten().reduce(f64::min)
-    }
-
-    fn rate_per_second(&self) -> Option<f64> {
-        match self.settings.rate {
-            Rate::Max => None,
-            Rate::PerSecond(rate) => Some(rate),
-            Rate::Auto => Some(self.agenda.per_second()),
-        }
-    }
-
-    /// Tells what the process holds now; None: that is not known, and limits nothing.
-    pub fn uses_memory(&mut self, bytes: Option<u64>) {
-        let limit = self.settings.limits.memory_max;
-        self.is_over_memory = bytes.zip(limit).is_some_and(|(bytes, limit)| limit < bytes);
-    }
-
-    /// Whether memory lets nothing go out. With nothing under way one scan goes, or there would be
-    /// no end to it.
-    fn waits_for_memory(&self) -> bool {
-        self.is_over_memory && !self.open.is_empty()
     }
 
     /// Follows what sinks and lanes can take, unless a rate is set.
@@ -201,28 +170,6 @@ impl Dispatcher {
         firsts.into_iter().find_map(|(lane, first)| self.next_scheduled(lane, &first?, now))
     }
 
-    /// A scan heavier than all credits goes out when the lane is empty: it would wait for ever. Those of
-    /// assets that were never scanned have no pace, so it is their credits that follow the throttle.
-    fn has_credits(&self, lane: Lane, cost: Cost, is_new: bool) -> bool {
-        let taken = self.taken[lane];
-        let credits = f64::from(self.settings.credits[lane]);
-        let credits = if is_new { credits * self.throttle.factor() } else { credits };
-        taken == 0 || (taken + u64::from(cost.weight)) as f64 <= credits
-    }
-
-    /// What keeps back a scan of the lane that could go out now.
-    pub fn held_back(&mut self, lane: Lane, now: UnixTime) -> Option<Held> {
-        let First { cost, is_new, .. } = self.agenda.first(lane, now)?;
-        let is_stopped = self.draining || self.settings.orders.is_paused;
-        let may_go = self.until_token(now).is_zero() && !is_stopped;
-        let reason = match may_go {
-            true if self.waits_for_memory() => HeldBack::Memory,
-            true if !self.has_credits(lane, cost, is_new) => HeldBack::Credits,
-            _ => return None,
-        };
-        Some(Held { reason, is_new })
-    }
-
     fn next_scheduled(
         &mut self,
         lane: Lane,
@@ -240,7 +187,9 @@ impl Dispatcher {
         let wanted = self.requests.take(asset);
         let requests = wanted.map(|wanted| wanted.ids).unwrap_or_default();
         let (checks, origin, emitted_at) = (Asked::All, Origin::Agenda, now);
-        let open = Open { number: 0, asset, taken, lane, checks, origin, emitted_at, requests };
+        let weight = cost.weight;
+        let open =
+            Open { number: 0, asset, taken, lane, weight, checks, origin, emitted_at, requests };
         Some(self.emit(open, cost))
     }
 
@@ -271,44 +220,24 @@ impl Dispatcher {
         (ticket, event)
     }
 
-    /// Takes what a set rate and the limit ask for, or nothing.
-    fn take_tokens(&mut self, now: UnixTime) -> bool {
-        let paced = matches!(self.settings.rate, Rate::PerSecond(_));
-        if paced && !self.bucket.take(now) {
-            return false;
-        }
-        let may_go = self.limit.as_mut().is_none_or(|limit| limit.take(now));
-        if paced && !may_go {
-            self.bucket.put_back();
-        }
-        may_go
-    }
-
-    /// How long until a set rate and the limit allow a scan.
-    fn until_token(&self, now: UnixTime) -> Duration {
-        let rate = match self.settings.rate {
-            Rate::PerSecond(_) => self.bucket.until_next(now),
-            Rate::Auto | Rate::Max => Duration::ZERO,
-        };
-        let limit = self.limit.as_ref().map_or(Duration::ZERO, |limit| limit.until_next(now));
-        rate.max(limit)
-    }
-
-    /// Takes a ticket back: its scan is durable. Returns how long that took since it was emitted.
+    /// Takes a ticket back: its scan is durable. Returns how long that took since it was emitted; None:
+    /// it was [given up](Dispatcher::give_up_lost) before.
     ///
     /// # Panics
-    /// If it is not open: an operator answered one scan twice, and credits no longer mean anything.
-    pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Duration {
-        let open = self.open.try_remove(ticket.place());
-        let open = open.filter(|open| open.number == ticket.number);
-        let open = open.expect("a ticket comes back exactly once");
-        match open.origin {
-            Origin::Request => self.requests.returned(open.lane, ticket.weight),
-            Origin::Agenda | Origin::Kafka { .. } => {
-                self.taken[open.lane] -= u64::from(ticket.weight);
-            }
+    /// If it is not open otherwise: an operator answered one scan twice, and credits no longer mean
+    /// anything.
+    pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Option<Duration> {
+        let place = ticket.place();
+        let is_open = self.open.get(place).is_some_and(|open| open.number == ticket.number);
+        if !is_open && LOST_AFTER <= now.since(ticket.emitted_at) {
+            return None;
         }
-        self.out[open.lane] -= 1;
+        assert!(is_open, "a ticket comes back exactly once");
+        let open = self.open.remove(place);
+        self.give_back_credits(&open);
+        if !self.lost.is_empty() {
+            self.lost.remove(&open.asset);
+        }
         self.stats.returned[open.lane] += 1;
         let took = now.since(open.emitted_at);
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -323,7 +252,17 @@ impl Dispatcher {
         if !self.requests.is_empty() {
             self.requests.follow(open.asset, open.lane);
         }
-        took
+        Some(took)
+    }
+
+    fn give_back_credits(&mut self, open: &Open) {
+        match open.origin {
+            Origin::Request => self.requests.returned(open.lane, open.weight),
+            Origin::Agenda | Origin::Kafka { .. } => {
+                self.taken[open.lane] -= u64::from(open.weight);
+            }
+        }
+        self.out[open.lane] -= 1;
     }
 
     /// Emits nothing more. Returns how many assets were due.
@@ -376,6 +315,8 @@ impl Dispatcher {
     }
 }
 
+mod limits;
+mod lost;
 mod requested;
 #[cfg(test)]
 mod tests;

@@ -73,6 +73,7 @@ impl Dispatcher {
                 asset,
                 taken,
                 lane,
+                weight: cost.weight,
                 checks: wanted.checks,
                 origin: Origin::Request,
                 emitted_at: now,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::lanes::Lanes;
 use crate::model::AssetId;
-use crate::schedule::{Cadences, Listed, Request};
+use crate::schedule::{Cadences, Held, HeldBack, Limits, Listed, Request};
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 pub(super) const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
