@@ -9,6 +9,7 @@ mod meter;
 mod pass;
 mod pipeline;
 mod print;
+mod schedule;
 mod server;
 mod sink;
 mod source;
@@ -28,6 +29,7 @@ enum Experiment {
     Fleet(fleet::Fleet),
     Idle(idle::Idle),
     Pipeline(pipeline::Pipeline),
+    Schedule(schedule::Schedule),
     Sink(sink::Sink),
 }
 
@@ -37,6 +39,7 @@ impl Experiment {
             Experiment::Fleet(fleet) => fleet.workers,
             Experiment::Idle(idle) => idle.workers,
             Experiment::Pipeline(pipeline) => pipeline.workers,
+            Experiment::Schedule(schedule) => schedule.workers(),
             Experiment::Sink(sink) => sink.workers(),
         }
     }
@@ -46,6 +49,7 @@ impl Experiment {
             Experiment::Fleet(fleet) => fleet.run().await,
             Experiment::Idle(idle) => idle.run().await,
             Experiment::Pipeline(pipeline) => pipeline.run().await,
+            Experiment::Schedule(schedule) => schedule.run().await,
             Experiment::Sink(sink) => sink.run().await,
         }
     }
