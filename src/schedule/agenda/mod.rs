@@ -322,7 +322,7 @@ impl Agenda {
         self.count -= 1;
     }
 
-    /// As many account clocks as assets, once those have doubled.
+    /// Accounts are told apart better, once there are twice as many assets.
     fn grow_accounts(&mut self, id: FlowId) {
         let flow = &mut self.flows[id.number() as usize];
         if flow.accounts.are_few_for(flow.assets) {
