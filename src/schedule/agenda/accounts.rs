@@ -2,6 +2,7 @@
 //! nobody else.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use bitfield_struct::bitfield;
 
@@ -42,12 +43,30 @@ pub(super) struct Accounts {
     /// Assets by a part of the hashes of their accounts: no account has more than its count says. What
     /// is full stays full.
     counts: Vec<u8>,
-    large: HashMap<u32, Clock>,
+    large: HashMap<u32, Clock, BuildHasherDefault<OfHash>>,
+}
+
+/// Spreads what is a hash already over all bits.
+#[derive(Debug, Default)]
+struct OfHash(u64);
+
+impl Hasher for OfHash {
+    fn write_u32(&mut self, hash: u32) {
+        self.0 = u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Default for Accounts {
     fn default() -> Accounts {
-        Accounts { assets: 0, counts: vec![0; 1 << BITS_MIN], large: HashMap::new() }
+        Accounts { assets: 0, counts: vec![0; 1 << BITS_MIN], large: HashMap::default() }
     }
 }
 

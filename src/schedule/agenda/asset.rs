@@ -179,8 +179,18 @@ impl Asset {
     }
 }
 
-/// Eighths of a doubling.
+/// Eighths of a doubling, and what each is a factor of.
 const STEPS: f64 = 8.0;
+const FACTORS: [f64; 8] = [
+    1.0,
+    1.090_507_732_665_257_7,
+    1.189_207_115_002_721,
+    1.296_839_554_651_009_6,
+    std::f64::consts::SQRT_2,
+    1.542_210_825_407_940_7,
+    1.681_792_830_507_429,
+    1.834_008_086_409_342_4,
+];
 
 fn size_of_records(records: u64) -> u8 {
     if records == 0 {
@@ -190,7 +200,9 @@ fn size_of_records(records: u64) -> u8 {
 }
 
 fn records_of_size(size: u8) -> u64 {
-    if size == 0 { 0 } else { (f64::from(size - 1) / STEPS).exp2().round() as u64 }
+    let Some(steps) = size.checked_sub(1) else { return 0 };
+    let doublings = 1_u64 << (steps / FACTORS.len() as u8);
+    (FACTORS[usize::from(steps) % FACTORS.len()] * doublings as f64 + 0.5) as u64
 }
 
 /// Assets by their ids and by their places, which never change as long as they are listed.

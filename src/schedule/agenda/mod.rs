@@ -30,6 +30,7 @@ mod pace;
 mod plans;
 mod ring;
 mod spread;
+mod stamps;
 mod terms;
 mod ticks;
 
