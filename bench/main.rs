@@ -10,6 +10,7 @@ mod pass;
 mod pipeline;
 mod print;
 mod requests;
+mod schedule;
 mod server;
 mod sink;
 mod source;
@@ -30,6 +31,7 @@ enum Experiment {
     Idle(idle::Idle),
     Pipeline(pipeline::Pipeline),
     Requests(requests::Requests),
+    Schedule(schedule::Schedule),
     Sink(sink::Sink),
 }
 
@@ -40,6 +42,7 @@ impl Experiment {
             Experiment::Idle(idle) => idle.workers,
             Experiment::Pipeline(pipeline) => pipeline.workers,
             Experiment::Requests(requests) => requests.workers,
+            Experiment::Schedule(schedule) => schedule.workers(),
             Experiment::Sink(sink) => sink.workers(),
         }
     }
@@ -50,6 +53,7 @@ impl Experiment {
             Experiment::Idle(idle) => idle.run().await,
             Experiment::Pipeline(pipeline) => pipeline.run().await,
             Experiment::Requests(requests) => requests.run().await,
+            Experiment::Schedule(schedule) => schedule.run().await,
             Experiment::Sink(sink) => sink.run().await,
         }
     }

@@ -106,8 +106,8 @@ impl Server {
     /// Of the write-ahead log since then, what are images of whole pages. Needs `pg_walinspect`.
     pub(crate) async fn page_images_bytes_since(&self, position: &str) -> anyhow::Result<i64> {
         let client = self.connections.control.client().await?;
-        let images = "select coalesce(sum(fpi_length), 0)::bigint
-            from pg_get_wal_records_info($1::text::pg_lsn, pg_current_wal_flush_lsn())";
+        let images = "select coalesce(sum(fpi_size), 0)::bigint
+            from pg_get_wal_stats($1::text::pg_lsn, pg_current_wal_flush_lsn())";
         Ok(client.query_one(images, &[&position]).await?.get(0))
     }
 

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-mod bars;
+pub(crate) mod bars;
 mod catalogue;
 mod contention;
 mod dice;
@@ -10,12 +10,12 @@ mod distance;
 mod faults;
 mod flights;
 mod frozen;
-mod outcomes;
+pub(crate) mod outcomes;
 mod plot;
 mod proxy;
 mod steady;
 mod sweep;
-mod tables;
+pub(crate) mod tables;
 mod ways;
 
 /// What writing findings costs

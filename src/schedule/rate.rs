@@ -57,6 +57,11 @@ impl TokenBucket {
         has_one
     }
 
+    /// Whether there is a token to take.
+    pub fn has_one(&self, now: UnixTime) -> bool {
+        1.0 <= self.tokens || (self.filled_at != Some(now) && 1.0 <= self.tokens_at(now))
+    }
+
     /// Gives back a token that was not needed.
     pub fn put_back(&mut self) {
         self.tokens += 1.0;

@@ -1,21 +1,26 @@
-//! Fairness: a virtual clock an account, so that what one account has due at once delays nobody else.
+//! Fairness: a virtual clock for each large account, so that what one account has due at once delays
+//! nobody else.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use bitfield_struct::bitfield;
 
-use super::asset::ACCOUNT_BITS;
-
 /// So many assets of an account may be due at once before they are held to the account's own rate.
 const BURST: f64 = 32.0;
+/// An account with so few assets is never held.
+const SMALL: u8 = BURST as u8;
 
-/// Clocks at first; as many as assets later, but not more than hashes.
+/// Assets are counted in so many parts at first, and in one for four assets later.
 const BITS_MIN: u32 = 6;
+const BITS_MAX: u32 = 22;
+const ASSETS_A_COUNT: usize = 4;
 
 /// The unit of clocks: a thousandth of a tick.
 const UNITS: f64 = 1_000.0;
 const AT_MAX: u64 = (1 << 42) - 1;
 const ASSETS_MAX: u32 = (1 << 22) - 1;
 
-/// Of one account, or of the few that share a hash.
 #[bitfield(u64)]
 struct Clock {
     #[bits(22)]
@@ -24,76 +29,126 @@ struct Clock {
     at: u64,
 }
 
-/// The accounts of one flow. An account's clock advances by the time between two of its scans at its
-/// own rate, with the buffer, for each scan of it. One whose clock is ahead is held until the front
-/// of the flow has come there, or until nothing else may go.
+/// The accounts of one flow, by hashes of 32 bits. A large account's clock advances by the time between
+/// two of its scans at its own rate, with the buffer, for each scan of it. One whose clock is ahead is
+/// held until the front of the flow has come there, or until nothing else may go.
 ///
 /// Assets of other accounts wait for it at most (its overdue time x buffer x its own rate + 32) /
-/// rate of the flow. Accounts that share a hash share a clock, and their rates.
+/// rate of the flow. An account is large from 33 assets on, or above some 33 million assets from four
+/// times as many as a count has on average: until then it is not told from those whose assets are
+/// counted with its own.
 #[derive(Debug)]
 pub(super) struct Accounts {
-    clocks: Vec<Clock>,
+    assets: usize,
+    /// Assets by a part of the hashes of their accounts: no account has more than its count says. What
+    /// is full stays full.
+    counts: Vec<u8>,
+    large: HashMap<u32, Clock, BuildHasherDefault<OfHash>>,
+}
+
+/// Spreads what is a hash already over all bits.
+#[derive(Debug, Default)]
+struct OfHash(u64);
+
+impl Hasher for OfHash {
+    fn write_u32(&mut self, hash: u32) {
+        self.0 = u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Default for Accounts {
     fn default() -> Accounts {
-        Accounts { clocks: vec![Clock::new(); 1 << BITS_MIN] }
+        Accounts { assets: 0, counts: vec![0; 1 << BITS_MIN], large: HashMap::default() }
     }
 }
 
 impl Accounts {
-    fn clock(&mut self, account: u32) -> &mut Clock {
-        let mask = self.clocks.len() - 1;
-        &mut self.clocks[account as usize & mask]
-    }
-
-    /// Brings the clock of an account near.
-    pub(super) fn touch(&self, account: u32) {
-        std::hint::black_box(self.clocks[account as usize & (self.clocks.len() - 1)].at());
+    fn count(&mut self, account: u32) -> &mut u8 {
+        let mask = self.counts.len() - 1;
+        &mut self.counts[account as usize & mask]
     }
 
     pub(super) fn add(&mut self, account: u32) {
-        let clock = self.clock(account);
-        clock.set_assets((clock.assets() + 1).min(ASSETS_MAX));
+        self.assets += 1;
+        self.count_in(account);
+    }
+
+    fn count_in(&mut self, account: u32) {
+        let count = self.count(account);
+        *count = count.saturating_add(1);
+        let count = *count;
+        if count <= SMALL {
+            return;
+        }
+        if let Some(clock) = self.large.get_mut(&account) {
+            clock.set_assets((clock.assets() + 1).min(ASSETS_MAX));
+        } else if self.small_max() < count {
+            self.large.insert(account, Clock::new().with_assets(count.into()));
+        }
     }
 
     pub(super) fn remove(&mut self, account: u32) {
-        let clock = self.clock(account);
-        clock.set_assets(clock.assets().saturating_sub(1));
+        self.assets = self.assets.saturating_sub(1);
+        let count = self.count(account);
+        let before = *count;
+        if before != u8::MAX {
+            *count = before.saturating_sub(1);
+        }
+        if before <= SMALL {
+            return;
+        }
+        if let Some(clock) = self.large.get_mut(&account) {
+            clock.set_assets(clock.assets().saturating_sub(1));
+        }
     }
 
-    /// Whether so many assets deserve more clocks.
+    /// Above so many in its count an account is taken for a large one.
+    fn small_max(&self) -> u8 {
+        let often = ASSETS_A_COUNT * self.assets / self.counts.len();
+        often.clamp(SMALL.into(), (u8::MAX - 1).into()) as u8
+    }
+
+    /// Whether so many assets deserve more counts.
     pub(super) fn are_few_for(&self, assets: usize) -> bool {
-        self.clocks.len() < assets && self.clocks.len() < 1 << ACCOUNT_BITS
+        self.counts.len() * ASSETS_A_COUNT < assets && self.counts.len() < 1 << BITS_MAX
     }
 
-    /// Makes as many clocks as there are assets; `accounts` are those of all of them. What shared a
-    /// clock starts from where that stands.
+    /// Makes one count for four assets; `accounts` are those of all of them. Clocks go on.
     pub(super) fn grow(&mut self, assets: usize, accounts: impl Iterator<Item = u32>) {
-        let clocks = assets.next_power_of_two().min(1 << ACCOUNT_BITS);
-        let before = std::mem::take(&mut self.clocks);
-        let clock = |n: usize| Clock::new().with_at(before[n % before.len()].at());
-        self.clocks = (0..clocks).map(clock).collect();
-        accounts.for_each(|account| self.add(account));
+        let counts = (assets / ASSETS_A_COUNT).next_power_of_two().min(1 << BITS_MAX);
+        (self.assets, self.counts) = (assets, vec![0; counts]);
+        let before = std::mem::take(&mut self.large);
+        accounts.for_each(|account| self.count_in(account));
+        for (account, clock) in &mut self.large {
+            clock.set_at(before.get(account).map_or(0, |clock| clock.at()));
+        }
     }
 
     /// When a scan that is due at `due` may go out at its account's own rate; in ticks, as `period`: the
     /// time between two scans of an account with one asset.
-    pub(super) fn tag(&mut self, account: u32, due: f64, period: f64) -> f64 {
-        let clock = *self.clock(account);
-        due.max(clock.at() as f64 / UNITS - BURST * spacing(clock, period))
+    pub(super) fn tag(&self, account: u32, due: f64, period: f64) -> f64 {
+        let Some(clock) = self.large.get(&account) else { return due };
+        due.max(clock.at() as f64 / UNITS - BURST * spacing(*clock, period))
     }
 
     /// The account has used up one scan.
     pub(super) fn charge(&mut self, account: u32, due: f64, period: f64) {
-        let clock = self.clock(account);
+        let Some(clock) = self.large.get_mut(&account) else { return };
         let at = (clock.at() as f64 / UNITS).max(due) + spacing(*clock, period);
         clock.set_at(((at * UNITS) as u64).min(AT_MAX));
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.clocks.capacity() * size_of::<Clock>()
+        self.counts.capacity() + self.large.capacity() * (size_of::<(u32, Clock)>() + 1)
     }
 }
 
@@ -122,16 +177,32 @@ mod tests {
     }
 
     #[test]
-    fn what_shared_a_clock_keeps_its_time_when_there_are_more() {
+    fn a_small_account_is_not_held_whatever_is_counted_with_it() {
         let mut accounts = Accounts::default();
-        let numbers = || (0..1_000).map(|n| n * 37);
+        let counts = accounts.counts.len() as u32;
+        (0..1_000).for_each(|_| accounts.add(7));
+        (0..3).for_each(|_| accounts.add(7 + counts));
+        (0..1_000).for_each(|_| accounts.charge(7, 5_000.0, 1_000.0));
+        assert!(5_900.0 < accounts.tag(7, 5_000.0, 1_000.0));
+        assert_eq!(accounts.tag(7 + counts, 5_000.0, 1_000.0), 5_000.0);
+        (0..1_000).for_each(|_| accounts.remove(7));
+        (0..3).for_each(|_| accounts.remove(7 + counts));
+        assert!(accounts.large.values().all(|clock| clock.assets() <= u32::from(u8::MAX)));
+    }
+
+    #[test]
+    fn clocks_go_on_when_there_are_more_counts() {
+        let mut accounts = Accounts::default();
+        let numbers = || (0..900).map(|n| n * 37).chain(std::iter::repeat_n(74, 99));
         numbers().for_each(|account| accounts.add(account));
-        assert!(accounts.are_few_for(1_000));
+        assert!(accounts.are_few_for(999));
         accounts.charge(74, 9_000.0, 100.0);
-        accounts.grow(1_000, numbers());
-        assert!(!accounts.are_few_for(1_000));
+        accounts.grow(999, numbers());
+        assert!(!accounts.are_few_for(999));
+        assert_eq!(accounts.large.keys().collect::<Vec<_>>(), [&74]);
+        assert_eq!(accounts.large[&74].assets(), 100 + 3, "and those of its count");
         assert!(9_000.0 < accounts.tag(74, 0.0, 0.0));
-        let assets: u32 = accounts.clocks.iter().map(|clock| clock.assets()).sum();
-        assert_eq!(assets, 1_000);
+        let assets: u32 = accounts.counts.iter().map(|count| u32::from(*count)).sum();
+        assert_eq!(assets, 999);
     }
 }

@@ -11,9 +11,6 @@ use super::ticks::Ticks;
 use crate::lanes::{Expected, predict};
 use crate::model::{AssetId, Cost, Lane};
 
-/// Of the hash of an account.
-pub(super) const ACCOUNT_BITS: u32 = 20;
-
 /// Where an asset is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -43,14 +40,12 @@ impl State {
     }
 }
 
-#[bitfield(u32)]
+#[bitfield(u16)]
 struct Place {
-    #[bits(20)]
-    account: u32,
     plan: u8,
     #[bits(2)]
     state: State,
-    #[bits(2)]
+    #[bits(6)]
     _free: u8,
 }
 
@@ -75,25 +70,33 @@ struct Facts {
 #[derive(Clone, Copy, Debug)]
 #[repr(C, packed(2))]
 pub(super) struct Asset {
-    id: i64,
+    /// The id has 48 bits: one who draws a million a second needs four years for them.
+    id_low: u32,
+    id_high: i16,
     stamp: Ticks,
+    /// A hash of its account: of 60 million assets none has by chance that of a given other account.
+    account: u32,
     place: Place,
     facts: Facts,
 }
 
 impl Asset {
     /// One of an account with that hash.
+    ///
+    /// # Panics
+    /// If its id needs more than 48 bits.
     pub(super) fn new(id: AssetId, account: u32, flow: FlowId, records: u64) -> Asset {
+        let id_high = i16::try_from(id.0 >> u32::BITS).expect("ids are drawn one after another");
         let place = Place::new().with_state(State::Waiting);
-        let mut asset = Asset { id: id.0, stamp: 0, place, facts: Facts::new() };
-        asset.set_account(account);
+        let (id_low, facts) = (id.0 as u32, Facts::new());
+        let mut asset = Asset { id_low, id_high, stamp: 0, account, place, facts };
         asset.set_flow(flow);
         asset.set_records(records);
         asset
     }
 
     pub(super) fn id(self) -> AssetId {
-        AssetId(self.id)
+        AssetId(i64::from(self.id_high) << u32::BITS | i64::from(self.id_low))
     }
 
     /// When the last completed scan was emitted; None if there was none.
@@ -107,11 +110,11 @@ impl Asset {
     }
 
     pub(super) fn account(self) -> u32 {
-        { self.place }.account()
+        self.account
     }
 
     pub(super) fn set_account(&mut self, account: u32) {
-        self.place = self.place.with_account(account & ((1 << ACCOUNT_BITS) - 1));
+        self.account = account;
     }
 
     pub(super) fn flow(self) -> FlowId {
@@ -185,8 +188,18 @@ impl Asset {
     }
 }
 
-/// Eighths of a doubling.
+/// Eighths of a doubling, and what each is a factor of.
 const STEPS: f64 = 8.0;
+const FACTORS: [f64; 8] = [
+    1.0,
+    1.090_507_732_665_257_7,
+    1.189_207_115_002_721,
+    1.296_839_554_651_009_6,
+    std::f64::consts::SQRT_2,
+    1.542_210_825_407_940_7,
+    1.681_792_830_507_429,
+    1.834_008_086_409_342_4,
+];
 
 fn size_of_records(records: u64) -> u8 {
     if records == 0 {
@@ -196,7 +209,9 @@ fn size_of_records(records: u64) -> u8 {
 }
 
 fn records_of_size(size: u8) -> u64 {
-    if size == 0 { 0 } else { (f64::from(size - 1) / STEPS).exp2().round() as u64 }
+    let Some(steps) = size.checked_sub(1) else { return 0 };
+    let doublings = 1_u64 << (steps / FACTORS.len() as u8);
+    (FACTORS[usize::from(steps) % FACTORS.len()] * doublings as f64 + 0.5) as u64
 }
 
 /// Assets by their ids and by their places, which never change as long as they are listed.
@@ -220,10 +235,10 @@ impl Assets {
     pub(super) fn find(&self, id: AssetId) -> Option<u32> {
         let sorted = &self.assets[..self.sorted];
         // Whoever reads a fleet in the order of ids asks for each of them.
-        if sorted.last().is_none_or(|last| { last.id } < id.0) {
+        if sorted.last().is_none_or(|last| last.id() < id) {
             return self.late.get(&id.0).copied();
         }
-        match sorted.binary_search_by_key(&id.0, |asset| asset.id) {
+        match sorted.binary_search_by_key(&id, |asset| asset.id()) {
             Ok(index) => Some(index as u32),
             Err(_) => self.late.get(&id.0).copied(),
         }
@@ -242,13 +257,13 @@ impl Assets {
     /// # Panics
     /// Above 536,870,912 assets.
     pub(super) fn add(&mut self, mut asset: Asset) -> u32 {
-        let id = asset.id;
+        let id = asset.id();
         let in_order = self.sorted == self.assets.len()
-            && self.assets.last().is_none_or(|last| { last.id } < id);
+            && self.assets.last().is_none_or(|last| last.id() < id);
         if !in_order && let Some(index) = self.free.pop() {
             asset.facts = asset.facts.with_version(self.get(index).facts.version());
             self.set(index, asset);
-            self.late.insert(id, index);
+            self.late.insert(id.0, index);
             return index;
         }
         assert!(self.assets.len() < ASSETS_MAX, "an agenda holds {ASSETS_MAX} assets");
@@ -260,7 +275,7 @@ impl Assets {
         if in_order {
             self.sorted += 1;
         } else {
-            self.late.insert(id, index);
+            self.late.insert(id.0, index);
         }
         index
     }
@@ -308,6 +323,9 @@ mod tests {
         one.set_removed(true);
         assert_eq!((one.stamp(), one.state(), one.is_removed()), (Some(9), State::Flight, true));
         assert_eq!(one.flow(), FlowId { plan: PlanId(3), lane: Lane::Slow });
+        for id in [0, 1 << 31, 1 << 32, (1 << 47) - 1, -1, -(1 << 47)] {
+            assert_eq!(asset(id).id(), AssetId(id));
+        }
         assert!(!one.is_listed() && !one.is_moved());
     }
 

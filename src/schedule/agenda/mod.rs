@@ -32,6 +32,7 @@ mod plans;
 mod request;
 mod ring;
 mod spread;
+mod stamps;
 mod terms;
 mod ticks;
 
@@ -335,7 +336,7 @@ impl Agenda {
         self.count -= 1;
     }
 
-    /// As many account clocks as assets, once those have doubled.
+    /// Accounts are told apart better, once there are twice as many assets.
     fn grow_accounts(&mut self, id: FlowId) {
         let flow = &mut self.flows[id.number() as usize];
         if flow.accounts.are_few_for(flow.assets) {

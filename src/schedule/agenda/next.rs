@@ -101,9 +101,8 @@ impl Agenda {
 
     /// Assets lie anywhere in memory: to wait for many at once takes as long as to wait for one.
     fn touch_soon(&self, id: FlowId) {
-        let flow = self.flow(id);
-        for entry in flow.ring.soon() {
-            flow.accounts.touch(self.assets.get(entry.index()).account());
+        for entry in self.flow(id).ring.soon() {
+            std::hint::black_box(self.assets.get(entry.index()).account());
         }
     }
 
@@ -138,7 +137,7 @@ impl Agenda {
     fn has_token(&self, id: FlowId, now: UnixTime) -> bool {
         let flow = self.flow(id);
         let waits = 0 < flow.ring.live() + flow.held_count;
-        waits && (self.pacing == Pacing::Open || flow.bucket.until_next(now).is_zero())
+        waits && (self.pacing == Pacing::Open || flow.bucket.has_one(now))
     }
 
     /// The oldest of the flow that may go out. One whose account is ahead of its own rate is held until
@@ -185,8 +184,8 @@ impl Agenda {
                 }
             }
             let terms = self.plans.terms(id.plan);
-            let due = self.calendar.time(terms.start_of(tag));
-            let age_in_cadences = now.since(due).as_secs_f64() / terms.cadence().as_secs_f64();
+            let age = self.calendar.ticks_since(terms.start_of(tag), now);
+            let age_in_cadences = age / f64::from(terms.cadence_ticks());
             return Some(Scanned { flow: id, waits, slot: tag, entry, age_in_cadences });
         }
     }
@@ -195,9 +194,8 @@ impl Agenda {
         let Scanned { flow, waits, slot, entry, age_in_cadences } = scanned;
         let (asset, terms) = (self.assets.get(entry.index()), self.plans.terms(flow.plan));
         let over_promise = asset.stamp().map(|stamp| {
-            let promised = self.calendar.time(terms.promise(stamp));
-            let stamp = self.calendar.time(stamp);
-            now.since(stamp).as_secs_f64() / promised.since(stamp).as_secs_f64()
+            let promised = f64::from(terms.promise(stamp) - stamp);
+            self.calendar.ticks_since(stamp, now) / promised
         });
         First {
             asset: asset.id(),

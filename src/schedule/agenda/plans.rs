@@ -1,8 +1,9 @@
 //! The plans of a fleet, each with how fresh its assets are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
+use super::stamps::Stamps;
 use super::terms::Terms;
 use super::ticks::Calendar;
 use crate::model::UnixTime;
@@ -18,6 +19,9 @@ pub(super) struct PlanId(pub(super) u8);
 
 /// More plans than this share the last one, with the cadence of the first that came so late.
 const PLANS_MAX: usize = u8::MAX as usize + 1;
+
+/// To compare so many names takes less time than to hash one.
+const LOOKED_THROUGH: usize = 8;
 
 /// How well the promise of one plan is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +54,20 @@ struct Plan {
     /// Of those.
     scanned: u64,
     /// Scanned assets by the number of the stamp of their last scan.
-    stamps: BTreeMap<u64, u64>,
+    stamps: Stamps,
 }
 
 impl Plans {
     pub(super) fn id(&mut self, name: &str, cadences: &Cadences) -> PlanId {
-        if let Some(id) = self.by_name.get(name) {
-            return *id;
+        let number = self.plans.iter().take(LOOKED_THROUGH).position(|plan| plan.name == name);
+        if let Some(number) = number {
+            return PlanId(number as u8);
         }
+        let known = self.by_name.get(name).copied();
+        known.unwrap_or_else(|| self.add_plan(name, cadences))
+    }
+
+    fn add_plan(&mut self, name: &str, cadences: &Cadences) -> PlanId {
         let number = self.plans.len().min(PLANS_MAX - 1);
         let id = PlanId(number as u8);
         self.by_name.insert(name.to_owned(), id);
@@ -70,7 +80,7 @@ impl Plans {
                 stamp_us: stamp_us.unwrap_or(u64::MAX).max(1),
                 assets: 0,
                 scanned: 0,
-                stamps: BTreeMap::new(),
+                stamps: Stamps::default(),
             });
         }
         id
@@ -103,7 +113,7 @@ impl Plans {
         plan.assets += 1;
         if let Some(at) = scheduled_at {
             plan.scanned += 1;
-            *plan.stamps.entry(plan.stamp(at)).or_default() += 1;
+            plan.stamps.add(plan.stamp(at));
         }
     }
 
@@ -112,13 +122,7 @@ impl Plans {
         let plan = self.plan(id);
         plan.assets -= 1;
         let Some(stamp) = scheduled_at.map(|at| plan.stamp(at)) else { return };
-        if let Some(count) = plan.stamps.get_mut(&stamp) {
-            *count -= 1;
-            plan.scanned -= 1;
-            if *count == 0 {
-                plan.stamps.remove(&stamp);
-            }
-        }
+        plan.scanned -= u64::from(plan.stamps.remove(stamp));
     }
 
     /// Plans that have assets, by name.
@@ -150,21 +154,19 @@ impl Plan {
     fn overdue(&self, now: UnixTime, calendar: Calendar) -> u64 {
         let (changed_at, long, short) = self.terms.overdue(calendar.tick(now));
         let stamp = |tick| self.stamp(calendar.time(tick));
-        let count = |from, to| -> u64 {
-            if to <= from { 0 } else { self.stamps.range(from..to).map(|(_, count)| count).sum() }
-        };
-        count(0, stamp(long.min(changed_at))) + count(stamp(changed_at), stamp(short))
+        let before = self.stamps.count(0..stamp(long.min(changed_at)));
+        before + self.stamps.count(stamp(changed_at)..stamp(short))
     }
 
     fn progress(&self, now: UnixTime, calendar: Calendar) -> PlanProgress {
-        let oldest = self.stamps.first_key_value();
+        let oldest = self.stamps.oldest();
         PlanProgress {
             plan: self.name.clone(),
             cadence: self.terms.cadence(),
             assets: self.assets,
             never_scanned: self.assets - self.scanned,
             overdue: self.overdue(now, calendar),
-            oldest: oldest.map(|(stamp, _)| UnixTime::from_micros(stamp * self.stamp_us)),
+            oldest: oldest.map(|stamp| UnixTime::from_micros(stamp * self.stamp_us)),
         }
     }
 }

@@ -32,17 +32,17 @@ impl Entry {
 }
 
 #[derive(Debug, Default)]
-struct Slot {
-    entries: Vec<Entry>,
-    /// Entries that count.
-    live: u32,
+pub(super) struct Slot {
+    pub(super) entries: Vec<Entry>,
+    /// Entries that count, as far as that is known.
+    pub(super) live: u32,
 }
 
 impl Slot {
     /// Grows by an eighth, in place of doubling: there are ten thousand slots.
     fn push(&mut self, entry: Entry) {
         if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact((self.entries.len() / 8).max(4));
+            self.entries.reserve_exact((self.entries.len() / 8).max(16));
         }
         self.entries.push(entry);
         self.live += 1;
@@ -128,8 +128,13 @@ impl Ring {
 
     /// All entries by their slots, the oldest first; nothing is left.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (u32, Vec<Entry>)> + use<> {
+        self.drain_slots().map(|(number, slot)| (number, slot.entries))
+    }
+
+    /// As [`Ring::drain`], with how many entries count.
+    pub(super) fn drain_slots(&mut self) -> impl Iterator<Item = (u32, Slot)> + use<> {
         let Ring { first, slots, .. } = std::mem::take(self);
-        (first..).zip(slots.into_iter().map(|slot| slot.entries))
+        (first..).zip(slots)
     }
 
     /// Bytes held, by capacity.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Agenda;
-use super::asset::{Asset, State};
+use super::asset::{Asset, Assets, State};
 use super::flow::FlowId;
-use super::ring::Entry;
+use super::ring::{Entry, Slot};
 use super::ticks::Ticks;
 use crate::model::UnixTime;
 
@@ -28,33 +28,32 @@ impl Agenda {
     fn spread_flow(&mut self, id: FlowId, now: Ticks) {
         let terms = *self.plans.terms(id.plan);
         let assets = &mut self.assets;
-        let hash = |asset: Asset| shuffle(asset.id().route());
-
+        let waits = |assets: &Assets, entry: Entry| {
+            assets.get(entry.index()).is_at(entry, State::Waiting, id)
+        };
         let flow = &mut self.flows[id.number() as usize];
         let mut newcomers = std::mem::take(&mut flow.newcomers);
-        newcomers.retain(|entry| assets.get(entry.index()).is_at(*entry, State::Waiting, id));
-        newcomers.make_contiguous().sort_unstable_by_key(|entry| hash(assets.get(entry.index())));
+        newcomers.retain(|entry| waits(assets, *entry));
+        newcomers.make_contiguous().sort_unstable_by_key(|entry| shuffle(*entry));
         (flow.newcomers_count, flow.newcomers) = (newcomers.len(), newcomers);
 
         let every = terms.period() / flow.ring.live().max(1) as f64;
-        let (mut rank, mut order) = (0.0, Vec::new());
-        for (slot, entries) in flow.ring.drain() {
-            order.clear();
-            let waiting = entries.into_iter().filter_map(|entry| {
-                let asset = assets.get(entry.index());
-                asset.is_at(entry, State::Waiting, id).then(|| (hash(asset), entry))
-            });
-            order.extend::<Vec<(u64, Entry)>>(waiting.collect());
-            order.sort_unstable_by_key(|(hash, _)| *hash);
-            for (_, entry) in &order {
+        let mut rank = 0.0;
+        for (slot, Slot { mut entries, live }) in flow.ring.drain_slots() {
+            // Assets lie anywhere in memory: to look at all of them takes longer than all the rest.
+            if (live as usize) < entries.len() {
+                entries.retain(|entry| waits(assets, *entry));
+            }
+            entries.sort_unstable_by_key(|entry| shuffle(*entry));
+            for entry in entries {
                 let latest = terms.slot_of(terms.position_due(f64::from(now) + every * rank));
                 rank += 1.0;
-                if latest < slot {
+                if latest < slot && waits(assets, entry) {
                     let mut asset = assets.get(entry.index());
                     asset.set_moved(true);
                     assets.set(entry.index(), asset);
                 }
-                flow.ring.push(latest.min(slot), *entry);
+                flow.ring.push(latest.min(slot), entry);
             }
         }
     }
@@ -78,8 +77,8 @@ impl Agenda {
     }
 }
 
-/// Not the order of [`AssetId::route`](crate::model::AssetId::route), in which imports write rows: a
-/// full page would take away the HOT updates of neighbours.
-fn shuffle(route: u64) -> u64 {
-    route.wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes()
+/// Not the order of ids, nor of their hashes, in which rows are written: a full page would take away the
+/// HOT updates of neighbours.
+fn shuffle(entry: Entry) -> u32 {
+    entry.index().wrapping_mul(0x9e37_79b1).swap_bytes()
 }

@@ -50,6 +50,10 @@ impl Terms {
         length(self.cadence)
     }
 
+    pub(super) fn cadence_ticks(&self) -> Ticks {
+        self.cadence
+    }
+
     pub(super) fn slot(&self) -> Ticks {
         self.slot
     }

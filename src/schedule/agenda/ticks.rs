@@ -33,6 +33,12 @@ impl Calendar {
         self.tick(at) < Ticks::MAX
     }
 
+    /// From the beginning of a tick on; 0 if that is not over.
+    pub(super) fn ticks_since(self, tick: Ticks, now: UnixTime) -> f64 {
+        let since_us = now.as_micros().saturating_sub(self.time(tick).as_micros());
+        since_us as f64 / TICK_US as f64
+    }
+
     /// When the tick begins.
     pub(super) fn time(self, tick: Ticks) -> UnixTime {
         UnixTime::from_micros(self.origin_us + u64::from(tick) * TICK_US)
