@@ -83,6 +83,10 @@ pub struct ScheduleConfig {
     /// How long the lease of a dead scheduler holds up the next one. Default: 10 s.
     #[serde(with = "humantime_serde")]
     pub lease_ttl: Duration,
+    /// From further away than this, there and back, nobody begins to lead; off: from anywhere.
+    /// Default: 100 ms.
+    #[serde(with = "values::length_or_off")]
+    pub lead_rtt_max: Option<Duration>,
 }
 
 /// Which scans are slow, and the limits of each lane.
@@ -179,7 +183,12 @@ impl Default for CadenceConfig {
 
 impl Default for ScheduleConfig {
     fn default() -> ScheduleConfig {
-        ScheduleConfig { rate: Rate::Auto, buffer: 1.2, lease_ttl: Duration::from_secs(10) }
+        ScheduleConfig {
+            rate: Rate::Auto,
+            buffer: 1.2,
+            lease_ttl: Duration::from_secs(10),
+            lead_rtt_max: Some(Duration::from_millis(100)),
+        }
     }
 }
 
@@ -254,6 +263,9 @@ impl Config {
         }
         if !(Duration::from_secs(1)..=Lease::TTL_MAX).contains(&self.schedule.lease_ttl) {
             return impossible("schedule.lease_ttl", "must be between 1s and 5m");
+        }
+        if self.schedule.lead_rtt_max.is_some_and(|max| max.is_zero()) {
+            return impossible("schedule.lead_rtt_max", "must be longer than zero");
         }
         for (index, exception) in self.checks.exceptions.iter().enumerate() {
             let key = format!("checks.for[{index}]");

@@ -45,6 +45,8 @@ pub(crate) fn times(usual: usize) -> usize {
 pub(crate) struct Drill {
     name: &'static str,
     place: Place,
+    /// Generated ones beside those that change.
+    zones: usize,
     settings: Vec<(&'static str, String)>,
     changes: RefCell<Changes>,
     rounds: Cell<usize>,
@@ -64,6 +66,15 @@ static TURN: Mutex<()> = Mutex::const_new(());
 impl Drill {
     /// With the whole fleet imported. None if the shared data is missing outside of CI.
     pub(crate) async fn start(name: &'static str, server: &ThrowAwayServer) -> Option<Drill> {
+        Drill::start_beside(0, name, server).await
+    }
+
+    /// As [`Drill::start`], with so many generated zones that do not change.
+    pub(crate) async fn start_beside(
+        zones: usize,
+        name: &'static str,
+        server: &ThrowAwayServer,
+    ) -> Option<Drill> {
         let turn = TURN.lock().await;
         let changes = Changes::of_a_fleet()?;
         let clock = Clock::system();
@@ -74,6 +85,7 @@ impl Drill {
         let drill = Drill {
             name,
             place: Place::of(TestDatabase { url, database }),
+            zones,
             settings: Vec::new(),
             changes: RefCell::new(changes),
             rounds: Cell::new(0),
@@ -84,6 +96,7 @@ impl Drill {
             began,
             _turn: turn,
         };
+        undisturbed::generate(&drill.place, zones);
         drill.import().await;
         Some(drill)
     }
@@ -96,7 +109,8 @@ impl Drill {
 
     /// A run that never comes to an end: each asset is due again after a second.
     pub(crate) fn command(&self) -> Command {
-        let mut command = self.place.command(&["run", "--rate", "max"]);
+        let mut command = self.place.command(&["run"]);
+        command.env("SCANFLOW_SCHEDULE__RATE", "max");
         for plan in ["FREE", "PRO", "BUSINESS", "ENTERPRISE"] {
             command.env(format!("SCANFLOW_CADENCE__{plan}"), "1s");
         }
@@ -114,6 +128,13 @@ impl Drill {
         let token = self.token().await;
         let run = Running::start(command);
         self.until(&format!("select exists (select from leases where {token} < token)")).await;
+        run
+    }
+
+    /// Starts a run beside the one that leads and waits until it stands by.
+    pub(crate) async fn stand_by(&self) -> Running {
+        let mut run = Running::start(self.command());
+        run.says("standing by: another scanflow schedules this fleet").await;
         run
     }
 
@@ -264,7 +285,7 @@ impl Drill {
         let seconds = self.clock.now().since(began).as_secs_f64();
         let cpu_seconds = own_cpu_seconds() - cpu_began;
         let rounds = self.rounds.get();
-        let undisturbed = undisturbed::export(rounds).await;
+        let undisturbed = undisturbed::export(self.zones, rounds).await;
         figures::show(&Figures {
             drill: self.name,
             disturbances: self.disturbances.get(),

@@ -16,6 +16,7 @@ mod running;
 mod secret;
 mod source_copy;
 mod sources;
+mod standby;
 mod terminal;
 mod together;
 mod workers;

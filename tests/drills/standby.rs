@@ -1,0 +1,61 @@
+//! `kill -9` of the run that leads, with another one beside it.
+
+use std::os::unix::process::ExitStatusExt;
+
+use crate::dice::Dice;
+use crate::drill::{Drill, drained, server, times};
+use crate::{figures, scan_log};
+
+const HOLDER: &str = "select holder from leases";
+/// The load, by cadences that ask for it; most machines can do more.
+const SCANS_PER_SECOND: f64 = 5_000.0;
+
+/// `DRILL_ZONES`, which do not change, beside the fleet of all drills.
+fn zones() -> usize {
+    let zones = std::env::var("DRILL_ZONES").ok().filter(|zones| !zones.is_empty());
+    zones.map_or(0, |zones| zones.parse().expect("DRILL_ZONES is a number"))
+}
+
+#[tokio::test]
+async fn who_stands_by_goes_on_where_the_leader_was_killed() {
+    let Some(drill) = Drill::start_beside(zones(), "standby", server()).await else { return };
+    let assets: i64 = drill.ask("select count(*) from scan_state").await;
+    let cadence_s = (assets as f64 / SCANS_PER_SECOND).ceil();
+    // A few kills a cadence in CI; with more assets few enough for the schedule to catch up between.
+    let scans_max = if zones() == 0 { 5_000 } else { assets };
+    let mut drill =
+        drill.with("SCANFLOW_SCHEDULE__LEASE_TTL", "1s").with("SCANFLOW_SCHEDULE__RATE", "auto");
+    for plan in [
+        "SCANFLOW_CADENCE__FREE",
+        "SCANFLOW_CADENCE__PRO",
+        "SCANFLOW_CADENCE__BUSINESS",
+        "SCANFLOW_CADENCE__ENTERPRISE",
+    ] {
+        drill = drill.with(plan, &format!("{cadence_s}s"));
+    }
+    scan_log::write(&drill).await;
+    let mut dice = Dice::seeded();
+    let leader = drill.while_changing(async {
+        let mut leader = drill.lead().await;
+        for _ in 0..times(10) {
+            let next = drill.stand_by().await;
+            drill.scans(dice.below(scans_max)).await;
+            let token = drill.token().await;
+            let killed = leader.kill().await;
+            assert_eq!(killed.status.signal(), Some(9), "{}", killed.stderr);
+            drill.disturbed();
+            drill.until(&format!("select {token} < token from leases")).await;
+            let holder: String = drill.ask(HOLDER).await;
+            assert!(holder.contains(&format!(":{}:", next.pid())), "{holder}");
+            leader = next;
+        }
+        leader
+    });
+    let leader = leader.await;
+    drill.newest().await;
+    leader.signal("TERM");
+    drained(&leader.end().await);
+    let gaps = scan_log::check(&drill, cadence_s).await;
+    figures::say("standby", &format!("{assets} assets; {gaps}"));
+    drill.compare().await;
+}
