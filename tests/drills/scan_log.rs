@@ -57,7 +57,7 @@ const GAPS: &str = "select array[min(gap), max(gap), avg(gap), count(*)::float8,
 /// is cut short.
 #[derive(Debug)]
 pub(crate) struct Gaps {
-    cadence_s: f64,
+    cadence_s: i64,
     shortest: f64,
     longest: f64,
     mean: f64,
@@ -71,7 +71,7 @@ pub(crate) async fn write(drill: &Drill) {
 }
 
 /// Holds the log against what has to be, whatever was disturbed.
-pub(crate) async fn check(drill: &Drill, cadence_s: f64) -> Gaps {
+pub(crate) async fn check(drill: &Drill, cadence_s: i64) -> Gaps {
     for (what, question) in [
         ("scans of an asset at the same time", AT_ONCE),
         ("scans of an asset out of order", OUT_OF_ORDER),
@@ -93,7 +93,7 @@ impl fmt::Display for Gaps {
         write!(
             f,
             "between two scans of an asset: {shortest:.1} to {longest:.1} s, {mean:.1} s on average, \
-             with a cadence of {cadence_s:.0} s; {late} of {count} above it",
+             with a cadence of {cadence_s} s; {late} of {count} above it",
         )
     }
 }

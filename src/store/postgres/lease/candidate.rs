@@ -116,7 +116,9 @@ impl Candidate {
         let too_far = self.too_far();
         let not_yet = NotYet { leader: None, is_living: false, too_far, ask_again_in: look };
         let mut dead = None;
-        if let Some(seen) = self.seen.as_ref().filter(|_| !left.is_zero()) {
+        // One of its own is that of a try whose answer was lost.
+        let is_in_the_way = |seen: &&Seen| !left.is_zero() && seen.holder != self.holder;
+        if let Some(seen) = self.seen.as_ref().filter(is_in_the_way) {
             if clock.now().since(seen.since) < Lease::TTL_MAX {
                 let ask_again_in = left.clamp(LOOK_MIN, look);
                 let (leader, is_living) = (Some(seen.holder.clone()), seen.is_living);
