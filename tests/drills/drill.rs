@@ -23,6 +23,8 @@ use crate::undisturbed;
 
 /// Between two questions: asking in a tight loop would take a core away from what is asked about.
 const POLL: Duration = Duration::from_millis(20);
+/// A question that reads the whole fleet is asked in one of so many parts of the time.
+const ASK_SHARE: u32 = 10;
 /// So often the inventory changes at least: what was broken is repaired.
 const ROUNDS_MIN: usize = 2;
 /// The part of a sequence that counts, below the token.
@@ -48,6 +50,8 @@ pub(crate) struct Drill {
     /// Generated ones beside those that change.
     zones: usize,
     settings: Vec<(&'static str, String)>,
+    /// For one step.
+    wait_max: Duration,
     changes: RefCell<Changes>,
     rounds: Cell<usize>,
     /// When the last round was in the database.
@@ -87,6 +91,7 @@ impl Drill {
             place: Place::of(TestDatabase { url, database }),
             zones,
             settings: Vec::new(),
+            wait_max: WAIT_MAX,
             changes: RefCell::new(changes),
             rounds: Cell::new(0),
             imported: Cell::new(clock.now()),
@@ -104,6 +109,12 @@ impl Drill {
     /// Every run is told so.
     pub(crate) fn with(mut self, variable: &'static str, value: &str) -> Drill {
         self.settings.push((variable, value.to_owned()));
+        self
+    }
+
+    /// A step may take so long, such as one that waits for a whole cadence.
+    pub(crate) fn waiting_for(mut self, wait_max: Duration) -> Drill {
+        self.wait_max = self.wait_max.max(wait_max);
         self
     }
 
@@ -256,13 +267,17 @@ impl Drill {
 
     /// Waits until the answer is yes.
     pub(crate) async fn until(&self, question: &str) {
-        let mut ticks = tokio::time::interval(POLL);
         let yes = async {
-            while !self.ask::<bool>(question).await {
-                ticks.tick().await;
+            loop {
+                let asked_at = self.clock.now();
+                if self.ask::<bool>(question).await {
+                    return;
+                }
+                let took = self.clock.now().since(asked_at);
+                tokio::time::sleep(POLL.max(took * ASK_SHARE)).await;
             }
         };
-        let answered = tokio::time::timeout(WAIT_MAX, yes).await;
+        let answered = tokio::time::timeout(self.wait_max, yes).await;
         answered.unwrap_or_else(|_| panic!("not yet: {question}"));
     }
 

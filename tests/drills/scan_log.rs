@@ -8,17 +8,15 @@ use crate::drill::Drill;
 /// Written in the transaction of the scan, so that what is rolled back leaves nothing here either.
 const WRITE: &str = "
     create table drill_scans (
-        id bigint generated always as identity, asset_id bigint, sequence bigint,
+        id bigint generated always as identity primary key, asset_id bigint, sequence bigint,
         scheduled_at timestamptz, completed_at timestamptz);
     create function drill_scanned() returns trigger language plpgsql as $$ begin
         insert into drill_scans (asset_id, sequence, scheduled_at, completed_at)
-        select n.asset_id, n.sequence, n.last_scheduled_at, n.last_completed_at
-          from new_rows n join old_rows o using (asset_id) where n.sequence <> o.sequence;
+        select asset_id, sequence, last_scheduled_at, last_completed_at from scanned;
         return null;
     end $$;
     create trigger drill_scanned after update on scan_state
-        referencing old table as old_rows new table as new_rows
-        for each statement execute function drill_scanned()";
+        referencing new table as scanned for each statement execute function drill_scanned()";
 
 /// Scans that began before the one before them of the same asset had ended.
 const AT_ONCE: &str = "select count(*) from (
@@ -44,17 +42,16 @@ const OF_A_DEAD_LEADER: &str = "select count(*) from (
 const NEVER: &str = "select count(*) from scan_state s
     where not exists (select from drill_scans d where d.asset_id = s.asset_id)";
 
-/// See [`Gaps`]; `$1` is the cadence.
+/// See [`Gaps`]; `$1` is the cadence, `$2` how many scans were logged before.
 const GAPS: &str = "select array[min(gap), max(gap), avg(gap), count(*)::float8,
         (count(*) filter (where $1 < gap))::float8]
     from (
         select extract(epoch from scheduled_at - lag(scheduled_at) over scans)::float8 as gap,
-               row_number() over scans as number
+               id
           from drill_scans window scans as (partition by asset_id order by sequence)) scan
-    where 2 < number";
+    where gap is not null and $2 < id";
 
-/// The time between two scans of the same asset, in seconds, from its second one on: the first period
-/// is cut short.
+/// The time between two scans of the same asset, in seconds.
 #[derive(Debug)]
 pub(crate) struct Gaps {
     cadence_s: i64,
@@ -70,8 +67,13 @@ pub(crate) async fn write(drill: &Drill) {
     drill.place().change(WRITE).await;
 }
 
-/// Holds the log against what has to be, whatever was disturbed.
-pub(crate) async fn check(drill: &Drill, cadence_s: i64) -> Gaps {
+/// Waits until so many scans are in the log.
+pub(crate) async fn until(drill: &Drill, count: i64) {
+    drill.until(&format!("select coalesce(max(id), 0) >= {count} from drill_scans")).await;
+}
+
+/// Holds the log against what has to be, whatever was disturbed; the gaps are those after so many scans.
+pub(crate) async fn check(drill: &Drill, cadence_s: i64, after: i64) -> Gaps {
     for (what, question) in [
         ("scans of an asset at the same time", AT_ONCE),
         ("scans of an asset out of order", OUT_OF_ORDER),
@@ -80,7 +82,7 @@ pub(crate) async fn check(drill: &Drill, cadence_s: i64) -> Gaps {
     ] {
         assert_eq!(drill.ask::<i64>(question).await, 0, "{what}");
     }
-    let question = GAPS.replace("$1", &cadence_s.to_string());
+    let question = GAPS.replace("$1", &cadence_s.to_string()).replace("$2", &after.to_string());
     let gaps: Vec<Option<f64>> = drill.ask(&question).await;
     let gaps: Vec<f64> = gaps.into_iter().map(Option::unwrap_or_default).collect();
     let [shortest, longest, mean, count, late] = gaps[..] else { panic!("{gaps:?}") };
