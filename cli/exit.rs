@@ -19,7 +19,8 @@ Exit codes:
   65   bad input data
   69   something that is needed is missing, cannot be reached or does not fit, such as the
        database and its schema
-  75   try again later, such as when another process leads, or may lead since the lease was lost
+  75   try again later, such as when another process leads and `run --once` does not wait, or may
+       lead since the lease was lost
   78   wrong configuration: names the file, the line and the key
   101  internal error
   129  left at once by SIGHUP; `run` goes on

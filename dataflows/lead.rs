@@ -13,15 +13,17 @@ use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Set
 use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{COPY_FINDINGS_MIN, Postgres, Rows, calibrate};
 use scanflow::stop::Stop;
+use scanflow::store::postgres::migrate::MigrateError;
 use scanflow::store::postgres::orders::paused;
 use scanflow::store::postgres::requests::forget_requests;
 use scanflow::store::postgres::retention::{Forgotten, Page, Retention};
-use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, Taken};
-use scanflow::telemetry::{DatabasePool, Telemetry};
+use scanflow::store::postgres::{self, Database, DatabaseError, Lease, Lost, TooFar};
+use scanflow::telemetry::{DatabasePool, Role, Telemetry};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::candidacy::candidacy;
 use crate::orders;
 use crate::requests::Requests;
 use crate::{HOME, Job, JobError, Shape, Summary, run};
@@ -68,6 +70,10 @@ pub struct Lead {
     /// How long things are kept.
     pub retention: Retention,
     pub lease_ttl: Duration,
+    /// From further away it does not begin to lead; None: from anywhere.
+    pub lead_rtt_max: Option<Duration>,
+    /// Whether it waits as long as it cannot lead, for whatever reason; else it is over then.
+    pub stands_by: bool,
     pub feed: Feed,
     pub stop: Stop,
     /// Filled when the dataflows are built.
@@ -92,6 +98,8 @@ impl Lead {
             ending: Ending::Drained,
             retention: config.retention.into(),
             lease_ttl: config.schedule.lease_ttl,
+            lead_rtt_max: config.schedule.lead_rtt_max,
+            stands_by: false,
             feed: Feed::default(),
             stop: Stop::default(),
             shape: Arc::default(),
@@ -115,6 +123,10 @@ pub enum LeadError {
     Held { holder: String },
     #[error("the schedule is paused, by {by}: `scanflow schedule resume`")]
     Paused { by: String },
+    #[error(transparent)]
+    TooFar(#[from] TooFar),
+    #[error("the schema was changed while this process stood by")]
+    Schema(#[from] MigrateError),
     #[error("the database failed before the run began")]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -147,13 +159,9 @@ pub async fn lead(
         findings = copy_findings_min(&connections.control, clock, lead.copy_findings_min) => findings,
         () = stop.requested() => return Ok(Led::default()),
     };
-    let taken = tokio::select! {
-        taken = Lease::take(database, clock, lead.lease_ttl) => taken?,
+    let lease = tokio::select! {
+        lease = candidacy(database, clock, &lead) => lease?,
         () = stop.requested() => return Ok(Led::default()),
-    };
-    let lease = match taken {
-        Taken::Lease(lease) => lease,
-        Taken::Held { holder } => return Err(LeadError::Held { holder }),
     };
     let sinks = PerLane::from_fn(|lane| {
         let sink = Postgres::new(connections.lane[lane].clone(), clock.clone());
@@ -161,7 +169,9 @@ pub async fn lead(
         let sink = sink.measured_by(lead.telemetry.sink()).retried_as(tries);
         Arc::new(sink.copying_from(copy_findings_min))
     });
+    let telemetry = lead.telemetry.clone();
     let led = lead_under(&lease, &sinks, connections, workers, clock, lead).await;
+    telemetry.role_is(Role::Ends);
     // Its time is over soon in any case: an error here changes nothing.
     match tokio::time::timeout(RELEASE_MAX, lease.release(database)).await {
         Ok(Ok(())) => {}
@@ -203,8 +213,10 @@ async fn lead_under(
     let _keeping = AbortOnDropHandle::new({
         let (lease, database, clock) = (lease.clone(), connections.lease.clone(), clock.clone());
         let (stop, lost) = (lead.stop.clone(), Arc::clone(&lost));
+        let telemetry = lead.telemetry.clone();
         tokio::spawn(async move {
             let reason = postgres::keep(lease, &database, &clock).await;
+            telemetry.role_is(Role::Ends);
             tracing::error!(lost = ?reason, "the lease is lost: stopping");
             // Who was told to end before ends for that reason.
             if !stop.is_requested() {

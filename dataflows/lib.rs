@@ -20,6 +20,7 @@ use scanflow::worker::{self, Installed, WorkerError};
 use timely::worker::Worker;
 use tokio::runtime::Handle;
 
+mod candidacy;
 mod control;
 mod lead;
 mod orders;

@@ -8,12 +8,14 @@ use scanflow::store::postgres::Database;
 use scanflow::store::postgres::migrate::migrate;
 use uuid::Uuid;
 
+pub use distance::Distance;
 pub use expected::{Expected, Subject, assert_same, json_lines, json_text};
 pub use http::request;
 pub use metrics::Metrics;
 pub use pgbouncer::PgBouncer;
 pub use server::ThrowAwayServer;
 
+mod distance;
 mod expected;
 mod http;
 mod metrics;

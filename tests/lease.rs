@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use scanflow::clock::{Clock, ManualClock};
-use scanflow::store::postgres::{Database, Lease, Lost, Taken, keep};
+use scanflow::store::postgres::{
+    Asked, Candidate, Database, Lease, Lost, NotYet, Taken, TooFar, keep,
+};
+use scanflow_testing::{Distance, ThrowAwayServer};
 
 const TTL: Duration = Duration::from_millis(600);
 
@@ -81,4 +84,86 @@ async fn a_leader_that_was_replaced_learns_it() {
     let mut old = lead(&test.database).await;
     let _new = lead(&test.database).await;
     assert!(!old.renew(&test.database, &clock).await.expect("an answer"));
+}
+
+/// What a candidate is told as long as it does not lead.
+async fn not_yet(candidate: &mut Candidate, database: &Database, clock: &Clock) -> NotYet {
+    match candidate.ask(database, clock).await.expect("an answer") {
+        Asked::NotYet(not_yet) => not_yet,
+        Asked::Lease(lease) => panic!("it leads: {lease:?}"),
+    }
+}
+
+#[tokio::test]
+async fn who_stands_by_believes_a_lease_as_long_as_it_is_renewed_and_no_longer() {
+    let test = scanflow_testing::database().await;
+    let manual = ManualClock::at(Clock::system().now());
+    let clock = manual.clock();
+    let ttl = Lease::TTL_MAX;
+    let taken = Lease::take(&test.database, &clock, ttl).await.expect("a working server");
+    let Taken::Lease(mut leader) = taken else { panic!("{taken:?}") };
+    let mut candidate = Candidate::new(ttl, None);
+    let first = not_yet(&mut candidate, &test.database, &clock).await;
+    assert!(first.leader.is_some() && !first.is_living, "{first:?}");
+    // Many times as long as a dead one is believed.
+    for _ in 0..8 {
+        manual.advance(Lease::TTL_MAX - Duration::from_secs(1));
+        assert!(leader.renew(&test.database, &clock).await.expect("an answer"));
+        let still = not_yet(&mut candidate, &test.database, &clock).await;
+        assert!(still.is_living && still.leader == first.leader, "{still:?}");
+        assert!(still.ask_again_in <= Duration::from_secs(1), "{still:?}");
+    }
+    // The server says that it runs on: for 5 minutes, of which no moment has gone there.
+    manual.advance(Lease::TTL_MAX);
+    let asked = candidate.ask(&test.database, &clock).await.expect("an answer");
+    let Asked::Lease(next) = asked else { panic!("{asked:?}") };
+    assert!(leader.sequence_start() < next.sequence_start());
+    assert!(!leader.renew(&test.database, &clock).await.expect("an answer"));
+}
+
+#[tokio::test]
+async fn who_stands_by_writes_nothing() {
+    let test = scanflow_testing::database().await;
+    let (clock, leader) = (Clock::system(), lead(&test.database).await);
+    let client = test.database.client().await.expect("a connection");
+    let row = "select ctid::text || xmin || xmax from leases";
+    let before: String = client.query_one(row, &[]).await.expect("a row").get(0);
+    let mut candidate = Candidate::new(TTL, Some(TTL));
+    // Of a dead leader whose time is not over.
+    while clock.now() < leader.valid_until() {
+        let asked = candidate.ask(&test.database, &clock).await.expect("an answer");
+        let after: String = client.query_one(row, &[]).await.expect("a row").get(0);
+        assert_eq!(matches!(asked, Asked::NotYet(_)), before == after);
+    }
+}
+
+#[tokio::test]
+async fn nobody_takes_the_lease_from_too_far_away() {
+    let server = ThrowAwayServer::start(&[]);
+    let test = scanflow_testing::database_on(&server).await;
+    let far = Duration::from_millis(200);
+    let distance = Distance::before(&server, far).await;
+    let name = test.url.rsplit_once(' ').expect("a name").1;
+    let database = Database::open(&format!("{} {name}", distance.url()), 1).expect("a valid URL");
+    let (clock, max) = (Clock::system(), far / 2);
+
+    let mut candidate = Candidate::new(TTL, Some(max));
+    let told = not_yet(&mut candidate, &database, &clock).await;
+    let Some(TooFar { round_trip, .. }) = told.too_far else { panic!("{told:?}") };
+    assert!(far <= round_trip && told.leader.is_none(), "{told:?}");
+    let client = test.database.client().await.expect("a connection");
+    let leases = "select count(*) from leases";
+    assert_eq!(client.query_one(leases, &[]).await.expect("a row").get::<_, i64>(0), 0);
+
+    // It need not be near, but for those who ask.
+    let asked = Candidate::new(TTL, None).ask(&database, &clock).await.expect("an answer");
+    assert!(matches!(asked, Asked::Lease(_)), "{asked:?}");
+
+    distance.becomes(Duration::ZERO);
+    let lease = loop {
+        if let Asked::Lease(lease) = candidate.ask(&database, &clock).await.expect("an answer") {
+            break lease;
+        }
+    };
+    assert_eq!(lease.sequence_start(), 2 << 40);
 }

@@ -7,7 +7,7 @@ use scanflow::clock::Clock;
 use scanflow::config::Config;
 use scanflow::lanes::Lanes;
 use scanflow::model::{Outcome, PerLane, ScanEvent, Ticket};
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Settings};
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Orders, Rate, Settings};
 use scanflow::sinks::postgres::Postgres;
 use scanflow::sinks::{Flushed, Sink};
 use scanflow::store::postgres::{Database, list};
@@ -37,8 +37,10 @@ pub(super) async fn load(
         ending: Ending::Drained,
         rate: Rate::PerSecond(per_second),
         buffer: config.schedule.buffer,
+        requests_per_second: config.schedule.requests_per_second,
         sequence_start: SEQUENCE_START,
         limits: Limits::default(),
+        orders: Orders::default(),
     };
     Ok(Dispatcher::new(settings, agenda, clock.now()))
 }

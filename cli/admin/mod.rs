@@ -31,7 +31,7 @@ mod ready;
 mod status;
 
 /// The key that says where to listen.
-const KEY: &str = "admin.listen";
+pub(crate) const KEY: &str = "admin.listen";
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]

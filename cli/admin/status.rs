@@ -8,6 +8,7 @@ use axum::response::Response;
 use scanflow::model::{Lane, PerLane, UnixTime};
 use scanflow::schedule::{PlanProgress, Progress};
 use scanflow::store::postgres::status::{Freshness, Status};
+use scanflow::telemetry::Role;
 use serde_json::{Map, Value, json};
 
 use super::answer::object;
@@ -65,7 +66,7 @@ fn freshness(plan: &PlanProgress, at: UnixTime) -> Freshness {
     }
 }
 
-/// `progress` is null before the workers start.
+/// `progress` is null before the workers start, and `stands_by` unless it says why.
 fn run(watched: &Watched, progress: Option<&Progress>, at: UnixTime) -> Value {
     let by_lane = |counts: PerLane<u64>| json!({ "fast": counts.fast, "slow": counts.slow });
     let stages = Lane::ALL.map(|lane| {
@@ -73,9 +74,16 @@ fn run(watched: &Watched, progress: Option<&Progress>, at: UnixTime) -> Value {
         let stages = stages.map(|(stage, seconds)| (stage.name().to_owned(), seconds.into()));
         (lane.name().to_owned(), Value::Object(stages.collect()))
     });
+    let role = watched.telemetry.role();
+    let stands_by = match &role {
+        Role::StandsBy { why } => Some(why),
+        Role::Starts | Role::Leads | Role::Ends => None,
+    };
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": at.since(watched.started_at).as_secs_f64(),
+        "leads": role == Role::Leads,
+        "stands_by": stands_by,
         "draining": watched.stop.is_requested(),
         "scans_per_second": watched.telemetry.emitted_per_second(at),
         "progress": progress.map(|progress| json!({

@@ -1,5 +1,7 @@
 //! `scanflow run`: scans what is due, for ever or once.
 
+use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,23 +11,29 @@ use scanflow::operators::Feed;
 use scanflow::panics;
 use scanflow::schedule::{Ending, Rate};
 use scanflow::stop::{self, Stop};
-use scanflow::store::postgres::{Lease, Taken};
+use scanflow::store::postgres::Database;
 use scanflow::telemetry::Telemetry;
 use scanflow_dataflows::{Connections, Lead, LeadError, Led, Shape, lead};
+use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
 
-use crate::admin::{self, ListenError};
+use crate::admin;
 use crate::context::Context;
 use crate::database::{JobConnections, Watched};
 use crate::exit::{Exit, Failure};
 
 pub(crate) mod live;
+mod port;
 mod reload;
 
 /// Scan what is due and keep every insight fresh, until a signal or an end
+///
+/// One process leads. Beside it another one stands by, and leads as soon as that has ended or its
+/// lease is over; so start two, on two machines. Who is further away from the database than
+/// `schedule.lead_rtt_max` stands by as well. With --once nobody waits: it leaves with 75.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
-    /// Scan every asset exactly once, due or not, and leave
+    /// Scan every asset exactly once, due or not, and leave; with 75 if it cannot lead
     #[arg(long)]
     once: bool,
 
@@ -69,7 +77,7 @@ impl Run {
                 start = starting => start?,
                 () = stop.requested() => return Ok(Exit::Done),
             };
-            self.lead(context, stop.clone(), hangup, start).await
+            self.lead(context, hangup, start).await
         })
     }
 
@@ -82,26 +90,27 @@ impl Run {
         let JobConnections { job: connections, watching } = context.connections(watched).await?;
         let clock = Clock::system();
         let (telemetry, shape) = (Telemetry::default(), Arc::default());
+        let mut start = Start {
+            connections,
+            watching,
+            clock,
+            telemetry,
+            shape,
+            stop: stop.clone(),
+            port: None,
+        };
         if let Some(address) = context.config.admin.listen {
-            let listener = match admin::listen(address).await {
-                Ok(listener) => listener,
-                Err(err) => return Err(why_not(err, context, &connections, &clock).await),
-            };
-            context.note(&format!("admin: http://{}", listener.local_addr()?));
-            admin::spawn(listener, context, watching, &clock, stop, &telemetry, &shape);
+            match port::open(address, &start.connections.lease, !self.once).await? {
+                Some(listener) => start.answer(context, listener)?,
+                None => start.port = Some(address),
+            }
         }
-        Ok(Start { connections, clock, telemetry, shape })
+        Ok(start)
     }
 
-    async fn lead(
-        &self,
-        context: &Context,
-        stop: Stop,
-        hangup: Signal,
-        start: Start,
-    ) -> Result<Exit, Failure> {
+    async fn lead(&self, context: &Context, hangup: Signal, start: Start) -> Result<Exit, Failure> {
         let config = &context.config;
-        let Start { connections, clock, telemetry, shape } = start;
+        let Start { connections, clock, telemetry, shape, stop, .. } = start.clone();
         let feed = Feed::default();
         let (ending, rate) = (self.ending(), self.rate(config.schedule.rate));
         let watching = live::watch(
@@ -116,13 +125,23 @@ impl Run {
             &connections,
             timely::Config::process(config.run.workers),
             &clock,
-            Lead { rate, ending, feed, stop, telemetry, shape, ..Lead::of(config) },
+            Lead {
+                rate,
+                ending,
+                stands_by: !self.once,
+                feed,
+                stop,
+                telemetry,
+                shape,
+                ..Lead::of(config)
+            },
         );
         let started = clock.now();
         let led = tokio::select! {
             led = leading => led,
             never = watching => match never {},
             never = reloading => match never {},
+            never = start.answer_later(context) => match never {},
             never = context.watch_server() => match never {},
         };
         let led = led.map_err(failure)?;
@@ -145,34 +164,40 @@ impl Run {
 }
 
 /// What a run stands on.
+#[derive(Clone)]
 struct Start {
     connections: Connections,
+    /// For the admin port alone.
+    watching: Database,
     clock: Clock,
     telemetry: Telemetry,
     shape: Arc<OnceLock<Shape>>,
+    stop: Stop,
+    /// Where to answer once it is free.
+    port: Option<SocketAddr>,
 }
 
-/// A port that is taken is mostly that of the process which leads this very fleet: then that is what
-/// to say.
-async fn why_not(
-    err: ListenError,
-    context: &Context,
-    connections: &Connections,
-    clock: &Clock,
-) -> Failure {
-    if err.is_taken() {
-        let database = &connections.lease;
-        match Lease::take(database, clock, context.config.schedule.lease_ttl).await {
-            Ok(Taken::Held { holder }) => return failure(LeadError::Held { holder }),
-            Ok(Taken::Lease(lease)) => {
-                if let Err(err) = lease.release(database).await {
-                    return err.into();
-                }
-            }
-            Err(err) => return err.into(),
-        }
+impl Start {
+    fn answer(&self, context: &Context, listener: TcpListener) -> std::io::Result<()> {
+        let Start { watching, clock, telemetry, shape, stop, .. } = self;
+        context.note(&format!("admin: http://{}", listener.local_addr()?));
+        admin::spawn(listener, context, watching.clone(), clock, stop, telemetry, shape);
+        Ok(())
     }
-    Failure::new(Exit::Unavailable, err)
+
+    /// To lead without a port is better than not to lead.
+    async fn answer_later(&self, context: &Context) -> Infallible {
+        if let Some(address) = self.port {
+            let answered = match port::free(address).await {
+                Ok(listener) => self.answer(context, listener).map_err(anyhow::Error::from),
+                Err(err) => Err(err.into()),
+            };
+            if let Err(err) = answered {
+                tracing::warn!("nobody answers for this process: {err:#}");
+            }
+        }
+        std::future::pending().await
+    }
 }
 
 /// Threads for what waits, beside so many that judge.
@@ -183,7 +208,9 @@ pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime
 
 pub(crate) fn failure(err: LeadError) -> Failure {
     match err {
-        LeadError::Held { .. } | LeadError::Paused { .. } => Failure::new(Exit::TryAgain, err),
+        LeadError::Held { .. } | LeadError::TooFar(_) | LeadError::Paused { .. } => {
+            Failure::new(Exit::TryAgain, err)
+        }
         other => Failure::from(other),
     }
 }

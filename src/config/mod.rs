@@ -89,6 +89,10 @@ pub struct ScheduleConfig {
     /// How long the lease of a dead scheduler holds up the next one. Default: 10 s.
     #[serde(with = "humantime_serde")]
     pub lease_ttl: Duration,
+    /// From further away than this, there and back, nobody begins to lead; off: from anywhere.
+    /// Default: 100 ms.
+    #[serde(with = "values::length_or_off")]
+    pub lead_rtt_max: Option<Duration>,
 }
 
 /// Which scans are slow, and the limits of each lane.
@@ -191,6 +195,7 @@ impl Default for ScheduleConfig {
             first_within: None,
             requests_per_second: 50.0,
             lease_ttl: Duration::from_secs(10),
+            lead_rtt_max: Some(Duration::from_millis(100)),
         }
     }
 }
@@ -273,6 +278,9 @@ impl Config {
         }
         if !(Duration::from_secs(1)..=Lease::TTL_MAX).contains(&self.schedule.lease_ttl) {
             return impossible("schedule.lease_ttl", "must be between 1s and 5m");
+        }
+        if self.schedule.lead_rtt_max.is_some_and(|max| max.is_zero()) {
+            return impossible("schedule.lead_rtt_max", "must be longer than zero");
         }
         for (index, exception) in self.checks.exceptions.iter().enumerate() {
             let key = format!("checks.for[{index}]");

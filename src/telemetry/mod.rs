@@ -16,6 +16,7 @@ use prometheus::{
 use self::database::DatabaseGauges;
 use self::fleet::FleetGauges;
 use self::lane::LaneFamilies;
+use self::leader::LeaderGauges;
 use self::process::ProcessGauges;
 use self::source::SourceFamilies;
 use crate::clock::Clock;
@@ -24,6 +25,7 @@ use crate::schedule::Progress;
 
 pub use database::{DatabasePool, PoolMeter, Waiting};
 pub use lane::{End, LaneMeter, Stage};
+pub use leader::Role;
 pub use process::resident_bytes;
 pub use pulse::{Pulse, WorkerPulse};
 pub use sink::{Action, FlushPath, SinkMeter};
@@ -33,6 +35,7 @@ pub use tries::{Retrying, Tries};
 mod database;
 mod fleet;
 mod lane;
+mod leader;
 mod process;
 mod pulse;
 mod sink;
@@ -74,6 +77,7 @@ struct Gauges {
     beat_age: GaugeVec,
     fleet: FleetGauges,
     database: DatabaseGauges,
+    leader: LeaderGauges,
     process: ProcessGauges,
 }
 
@@ -92,6 +96,7 @@ impl Default for Telemetry {
             beat_age: gauges(&registry, "scanflow_worker_beat_age_seconds", beat_age, &["worker"]),
             fleet: FleetGauges::register(&registry),
             database: DatabaseGauges::register(&registry),
+            leader: LeaderGauges::register(&registry),
             process: ProcessGauges::register(&registry),
         };
         Telemetry(Arc::new(Inner {
@@ -159,6 +164,16 @@ impl Telemetry {
     pub fn stage_seconds(&self, lane: Lane) -> impl Iterator<Item = (Stage, f64)> {
         let seconds = move |stage| (stage, self.0.lanes.stage(lane, stage).get_sample_sum());
         Stage::ALL.into_iter().map(seconds)
+    }
+
+    /// Whether the process leads, from now on.
+    pub fn role_is(&self, role: Role) {
+        self.gauges().leader.set(role);
+    }
+
+    /// Whether the process leads.
+    pub fn role(&self) -> Role {
+        self.gauges().leader.role.clone()
     }
 
     /// A round trip to the database and back; None: it does not answer.

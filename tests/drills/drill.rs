@@ -23,6 +23,8 @@ use crate::undisturbed;
 
 /// Between two questions: asking in a tight loop would take a core away from what is asked about.
 const POLL: Duration = Duration::from_millis(20);
+/// A question that reads the whole fleet is asked in one of so many parts of the time.
+const ASK_SHARE: u32 = 10;
 /// So often the inventory changes at least: what was broken is repaired.
 const ROUNDS_MIN: usize = 2;
 /// The part of a sequence that counts, below the token.
@@ -45,7 +47,11 @@ pub(crate) fn times(usual: usize) -> usize {
 pub(crate) struct Drill {
     name: &'static str,
     place: Place,
+    /// Generated ones beside those that change.
+    zones: usize,
     settings: Vec<(&'static str, String)>,
+    /// For one step.
+    wait_max: Duration,
     changes: RefCell<Changes>,
     rounds: Cell<usize>,
     /// When the last round was in the database.
@@ -64,6 +70,15 @@ static TURN: Mutex<()> = Mutex::const_new(());
 impl Drill {
     /// With the whole fleet imported. None if the shared data is missing outside of CI.
     pub(crate) async fn start(name: &'static str, server: &ThrowAwayServer) -> Option<Drill> {
+        Drill::start_beside(0, name, server).await
+    }
+
+    /// As [`Drill::start`], with so many generated zones that do not change.
+    pub(crate) async fn start_beside(
+        zones: usize,
+        name: &'static str,
+        server: &ThrowAwayServer,
+    ) -> Option<Drill> {
         let turn = TURN.lock().await;
         let changes = Changes::of_a_fleet()?;
         let clock = Clock::system();
@@ -74,7 +89,9 @@ impl Drill {
         let drill = Drill {
             name,
             place: Place::of(TestDatabase { url, database }),
+            zones,
             settings: Vec::new(),
+            wait_max: WAIT_MAX,
             changes: RefCell::new(changes),
             rounds: Cell::new(0),
             imported: Cell::new(clock.now()),
@@ -84,6 +101,7 @@ impl Drill {
             began,
             _turn: turn,
         };
+        undisturbed::generate(&drill.place, zones);
         drill.import().await;
         Some(drill)
     }
@@ -94,9 +112,16 @@ impl Drill {
         self
     }
 
+    /// A step may take so long, such as one that waits for a whole cadence.
+    pub(crate) fn waiting_for(mut self, wait_max: Duration) -> Drill {
+        self.wait_max = self.wait_max.max(wait_max);
+        self
+    }
+
     /// A run that never comes to an end: each asset is due again after a second.
     pub(crate) fn command(&self) -> Command {
-        let mut command = self.place.command(&["run", "--rate", "max"]);
+        let mut command = self.place.command(&["run"]);
+        command.env("SCANFLOW_SCHEDULE__RATE", "max");
         for plan in ["FREE", "PRO", "BUSINESS", "ENTERPRISE"] {
             command.env(format!("SCANFLOW_CADENCE__{plan}"), "1s");
         }
@@ -114,6 +139,13 @@ impl Drill {
         let token = self.token().await;
         let run = Running::start(command);
         self.until(&format!("select exists (select from leases where {token} < token)")).await;
+        run
+    }
+
+    /// Starts a run beside the one that leads and waits until it stands by.
+    pub(crate) async fn stand_by(&self) -> Running {
+        let mut run = Running::start(self.command());
+        run.says("standing by: another scanflow schedules this fleet").await;
         run
     }
 
@@ -235,13 +267,17 @@ impl Drill {
 
     /// Waits until the answer is yes.
     pub(crate) async fn until(&self, question: &str) {
-        let mut ticks = tokio::time::interval(POLL);
         let yes = async {
-            while !self.ask::<bool>(question).await {
-                ticks.tick().await;
+            loop {
+                let asked_at = self.clock.now();
+                if self.ask::<bool>(question).await {
+                    return;
+                }
+                let took = self.clock.now().since(asked_at);
+                tokio::time::sleep(POLL.max(took * ASK_SHARE)).await;
             }
         };
-        let answered = tokio::time::timeout(WAIT_MAX, yes).await;
+        let answered = tokio::time::timeout(self.wait_max, yes).await;
         answered.unwrap_or_else(|_| panic!("not yet: {question}"));
     }
 
@@ -264,7 +300,7 @@ impl Drill {
         let seconds = self.clock.now().since(began).as_secs_f64();
         let cpu_seconds = own_cpu_seconds() - cpu_began;
         let rounds = self.rounds.get();
-        let undisturbed = undisturbed::export(rounds).await;
+        let undisturbed = undisturbed::export(self.zones, rounds).await;
         figures::show(&Figures {
             drill: self.name,
             disturbances: self.disturbances.get(),

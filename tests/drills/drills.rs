@@ -25,6 +25,7 @@ mod changes;
 mod drill;
 mod figures;
 mod processes;
+mod scan_log;
 mod small_disk;
 mod undisturbed;
 
@@ -33,5 +34,6 @@ mod clock_set_back;
 mod disk_full;
 mod killed;
 mod postgres_stopped;
+mod standby;
 mod terminated;
 mod two_runs;

@@ -73,6 +73,11 @@ pub(crate) fn show(figures: &Figures) {
     assert_eq!(figures.difference, Difference::default(), "{}", figures.drill);
 }
 
+/// What else a drill has seen.
+pub(crate) fn say(drill: &str, what: &str) {
+    println!("{drill:<28}  {what}");
+}
+
 /// Says why there are none.
 pub(crate) fn skipped(drill: &str, reason: &str) {
     println!("{drill:<28}  SKIPPED: {reason}");

@@ -1,4 +1,4 @@
-//! Two runs on one database.
+//! Runs beside one that leads, which wait for nothing.
 
 use crate::dice::Dice;
 use crate::drill::{Drill, server, times};
@@ -7,7 +7,7 @@ use crate::running::Running;
 const HOLDER: &str = "select holder from leases";
 
 #[tokio::test]
-async fn a_second_run_stays_out_until_the_first_is_dead() {
+async fn a_run_that_does_not_wait_stays_out_until_the_leader_is_dead() {
     let Some(drill) = Drill::start("two_runs", server()).await else { return };
     let drill = drill.with("SCANFLOW_SCHEDULE__LEASE_TTL", "1s");
     let mut dice = Dice::seeded();
@@ -19,7 +19,9 @@ async fn a_second_run_stays_out_until_the_first_is_dead() {
             assert!(holder.contains(&format!(":{}:", first.pid())), "{holder}");
             for _ in 0..4 {
                 drill.scans(dice.below(1_000)).await;
-                let second = Running::start(drill.command()).end().await;
+                let mut once = drill.command();
+                once.arg("--once");
+                let second = Running::start(once).end().await;
                 assert_eq!(second.status.code(), Some(75), "{}", second.stderr);
                 assert!(second.stderr.contains(&holder), "{holder}: {}", second.stderr);
                 drill.disturbed();

@@ -1,6 +1,6 @@
 //! The same changes without any disturbance: what every drill is compared with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::Mutex;
 
@@ -8,7 +8,8 @@ use crate::changes::Changes;
 use crate::drill::server;
 use crate::process::Place;
 
-static UNDISTURBED: Mutex<Option<Undisturbed>> = Mutex::const_new(None);
+/// By the number of generated zones.
+static UNDISTURBED: Mutex<BTreeMap<usize, Undisturbed>> = Mutex::const_new(BTreeMap::new());
 
 struct Undisturbed {
     place: Place,
@@ -19,14 +20,31 @@ struct Undisturbed {
 }
 
 /// The export after so many rounds, each of them scanned once.
-pub(crate) async fn export(rounds: usize) -> String {
+pub(crate) async fn export(zones: usize, rounds: usize) -> String {
     let mut undisturbed = UNDISTURBED.lock().await;
-    if undisturbed.is_none() {
+    if !undisturbed.contains_key(&zones) {
         let place = Place::of(scanflow_testing::database_on(server()).await);
+        generate(&place, zones);
         let changes = Changes::of_a_fleet().expect("a drill has seen them");
-        *undisturbed = Some(Undisturbed { place, changes, exports: HashMap::new(), rounds: 0 });
+        let new = Undisturbed { place, changes, exports: HashMap::new(), rounds: 0 };
+        undisturbed.insert(zones, new);
     }
-    undisturbed.as_mut().expect("just made").until(rounds)
+    undisturbed.get_mut(&zones).expect("just made").until(rounds)
+}
+
+/// The same ones in each place. They are small: a drill is about how many there are.
+pub(crate) fn generate(place: &Place, zones: usize) {
+    if 0 < zones {
+        let ran = place.run(&[
+            "generate",
+            "--import",
+            "--records-median",
+            "1",
+            "--zones",
+            &zones.to_string(),
+        ]);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    }
 }
 
 impl Undisturbed {

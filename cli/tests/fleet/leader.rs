@@ -15,7 +15,7 @@ async fn imported(source: &str) -> Option<Place> {
 }
 
 /// A run that goes on.
-fn run(place: &Place) -> Command {
+pub(crate) fn run(place: &Place) -> Command {
     let mut command = place.command(&["run", "--rate", "max"]);
     command.env("SCANFLOW_SCHEDULE__LEASE_TTL", LEASE_TTL);
     command
@@ -26,12 +26,12 @@ async fn text(place: &Place, question: &str) -> String {
     client.query_one(question, &[]).await.expect("an answer").get(0)
 }
 
-const SOME_SCANS: &str =
+pub(crate) const SOME_SCANS: &str =
     "select count(*) > 100 from scan_state where last_completed_at is not null";
-const UNSCANNED: &str = "from scan_state where last_completed_at is null";
+pub(crate) const UNSCANNED: &str = "from scan_state where last_completed_at is null";
 
 #[tokio::test]
-async fn beside_a_leader_nobody_runs_and_after_its_death_the_next_one_goes_on() {
+async fn once_leaves_beside_a_leader_and_after_its_death_the_next_one_goes_on() {
     let Some(place) = imported("moj").await else { return };
     let leader = Running::start(run(&place));
     place.until(SOME_SCANS).await;

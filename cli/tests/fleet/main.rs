@@ -18,6 +18,7 @@ mod schedule;
 mod secret;
 mod source_copy;
 mod sources;
+mod standby;
 mod terminal;
 mod together;
 mod workers;

@@ -103,6 +103,10 @@ fn errors_name_file_line_and_key() {
             "[schedule]\nlease_ttl = \"1ms\"",
             "conf/scanflow.toml:2: schedule.lease_ttl: must be between 1s and 5m",
         ),
+        (
+            "[schedule]\nlead_rtt_max = \"0s\"",
+            "conf/scanflow.toml:2: schedule.lead_rtt_max: must be longer than zero",
+        ),
         ("[cadence]\npro = \"0s\"", "conf/scanflow.toml:2: cadence.pro: must be longer than zero"),
         ("[cadence]\npro = \"often\"", "conf/scanflow.toml:2: cadence.pro: invalid value: a text"),
         (

@@ -44,7 +44,7 @@ mod snapshots;
 mod way;
 
 pub use fleet::{Mark, changes_since, follow, forget_changes, list};
-pub use lease::{Lease, Lost, Taken, keep};
+pub use lease::{Asked, Candidate, Lease, Lost, NotYet, Taken, TooFar, keep};
 
 /// Connections to one Postgres. Cloned freely; all clones share them.
 #[derive(Clone)]

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::{Database, DatabaseError, Session};
 use crate::clock::Clock;
 use crate::model::UnixTime;
+
+pub use candidate::{Asked, Candidate, NotYet, TooFar};
+
+mod candidate;
 
 const NAME: &str = "scheduler";
 
@@ -20,9 +22,7 @@ const TAKE: &str = "insert into leases as l (name, holder, token, expires_at)
         or l.expires_at::text = $4
     returning token";
 
-const OTHER: &str = "select holder, expires_at::text,
-        greatest(extract(epoch from expires_at - clock_timestamp()) * 1000000, 0)::bigint
-    from leases where name = $1";
+const HELD: &str = "select holder from leases where name = $1 and clock_timestamp() < expires_at";
 
 const RELEASE: &str = "update leases set expires_at = clock_timestamp() - interval '1 second'
     where name = $1 and holder = $2";
@@ -59,27 +59,30 @@ impl Lease {
         clock: &Clock,
         ttl: Duration,
     ) -> Result<Taken, DatabaseError> {
-        let client = database.client().await?;
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let holder = format!("{}:{}:{}", host.trim(), std::process::id(), Uuid::new_v4());
-        let mut seen: Option<((String, String), UnixTime)> = None;
+        let mut candidate = Candidate::new(ttl, None);
         loop {
-            let dead = seen.as_ref().filter(|(_, at)| Lease::TTL_MAX <= clock.now().since(*at));
-            let dead = dead.map(|((_, expires_at), _)| expires_at.as_str());
-            if let Some(lease) = take(&client, clock, &holder, ttl, dead).await? {
-                return Ok(Taken::Lease(lease));
+            match candidate.ask(database, clock).await? {
+                Asked::Lease(lease) => return Ok(Taken::Lease(lease)),
+                Asked::NotYet(NotYet { leader: Some(holder), is_living: true, .. }) => {
+                    return Ok(Taken::Held { holder });
+                }
+                Asked::NotYet(NotYet { ask_again_in, .. }) => {
+                    tokio::time::sleep(ask_again_in).await;
+                }
             }
-            let Some(row) = client.query_opt(OTHER, &[&NAME]).await? else { continue };
-            let now: (String, String) = (row.get(0), row.get(1));
-            match &seen {
-                Some((before, _)) if *before != now => return Ok(Taken::Held { holder: now.0 }),
-                Some(_) => {}
-                None => seen = Some((now, clock.now())),
-            }
-            let left = Duration::from_micros(row.get::<_, i64>(2).unsigned_abs());
-            let pause = left.clamp(Duration::from_millis(10), ttl / 10);
-            tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Whose lease has not run out.
+    pub async fn holder(database: &Database) -> Result<Option<String>, DatabaseError> {
+        let client = database.client().await?;
+        let row = client.query_opt(HELD, &[&NAME]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// Whether a holder is a process of this machine.
+    pub fn is_of_this_host(holder: &str) -> bool {
+        holder.strip_prefix(&host()).is_some_and(|rest| rest.starts_with(':'))
     }
 
     /// Sequences of this leader's scans lie above this one, and above those of every earlier
@@ -125,6 +128,11 @@ impl Lease {
         client.execute(RELEASE, &[&NAME, &self.holder]).await?;
         Ok(())
     }
+}
+
+fn host() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    host.trim().to_owned()
 }
 
 async fn take(
