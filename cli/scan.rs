@@ -59,6 +59,8 @@ enum Output {
 
 /// Between two looks at how far it is.
 const LOOK: Duration = Duration::from_millis(50);
+/// Counting takes at most one in so many parts of the time.
+const COUNT_SHARE: u32 = 20;
 
 impl Scan {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
@@ -160,14 +162,17 @@ async fn wait(
     if bar.is_none() {
         context.note(&format!("request {request}: waiting for {assets} scans"));
     }
+    let clock = Clock::system();
     loop {
+        let asked_at = clock.now();
         let progress = requests::progress(database, request).await?;
         bar.iter().for_each(|bar| bar.set_position(progress.scanned + progress.gone));
         if progress.is_over() {
             bar.iter().for_each(ProgressBar::finish_and_clear);
             return Ok(progress);
         }
-        tokio::time::sleep(LOOK).await;
+        // Counting a request of millions takes long.
+        tokio::time::sleep(LOOK.max(clock.now().since(asked_at) * COUNT_SHARE)).await;
     }
 }
 

@@ -64,10 +64,12 @@ fn leave(not_yet: NotYet) -> Result<(), LeadError> {
 async fn refuse_other_schema(database: &Database, lease: &Lease) -> Result<(), LeadError> {
     match check_version(database).await {
         Ok(()) => Ok(()),
-        Err(MigrateError::Database(err)) => Err(err.into()),
         Err(err) => {
             lease.clone().release(database).await?;
-            Err(err.into())
+            Err(match err {
+                MigrateError::Database(err) => err.into(),
+                err => err.into(),
+            })
         }
     }
 }

@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::candidacy::candidacy;
 use crate::orders;
-use crate::requests::Requests;
+use crate::requests::{self, Requests};
 use crate::{HOME, Job, JobError, Shape, Summary, run};
 
 /// How often changes of the fleet are read.
@@ -236,7 +236,7 @@ async fn lead_under(
         Ok::<_, DatabaseError>((mark, requests, orders))
     };
     // A server that stands still answers nothing: then nothing but the stop ends this.
-    let (mark, requests, orders) = tokio::select! {
+    let (mark, asked, orders) = tokio::select! {
         read = read => read?,
         () = lead.stop.requested() => {
             return Ok((Summary::default(), lost.get().copied()));
@@ -275,8 +275,11 @@ async fn lead_under(
         lead.feed.clone(),
     )));
     let ended = CancellationToken::new();
-    let serving =
-        AbortOnDropHandle::new(tokio::spawn(requests.serve(lead.feed.clone(), ended.clone())));
+    let serving = AbortOnDropHandle::new(tokio::spawn(asked.serve(
+        lead.feed.clone(),
+        lead.stop.clone(),
+        ended.clone(),
+    )));
     let _tidying = AbortOnDropHandle::new({
         let (database, clock) = (database.clone(), clock.clone());
         let (retention, mut page) = (lead.retention, Page::default());
@@ -308,14 +311,14 @@ async fn lead_under(
     let (runtime, clock) = (Handle::current(), clock.clone());
     let summary = tokio::task::spawn_blocking(move || run(workers, &runtime, clock, job)).await;
     ended.cancel();
-    let _ = serving.await; // if it panicked, the next leader scans again what it did not answer
+    // What it could not answer the next leader scans again.
+    let _ = tokio::time::timeout(2 * requests::END_MAX, serving).await;
     Ok((summary??, lost.get().copied()))
 }
 
 /// Makes the partitions of the months to come, and forgets changes that everybody has read.
 async fn tidy(database: &Database, clock: &Clock) -> Result<(), DatabaseError> {
     postgres::forget_changes(database).await?;
-    forget_requests(database).await?;
     let client = database.client().await?;
     let now = SystemTime::from(clock.now());
     client.query_one("select ensure_partitions($1, $2)", &[&now, &MONTHS_AHEAD]).await?;
@@ -329,6 +332,7 @@ async fn forget(
     retention: &Retention,
     page: &mut Page,
 ) -> Result<(), DatabaseError> {
+    forget_requests(database).await?;
     let Forgotten { partitions, busy, insights } =
         retention.forget(database, clock.now(), page).await?;
     if !partitions.is_empty() || insights != 0 {

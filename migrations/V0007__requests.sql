@@ -6,17 +6,20 @@ create sequence scan_request_numbers as bigint;
 create table scan_requests (
     id bigint generated always as identity primary key,
     request bigint not null,                    -- what is asked for together has one number
+    together integer not null,                  -- and so many assets: the fewest go first
     asset_id bigint not null,
     checks text[],                              -- ascending; null: all
     requested_by text not null,
     requested_at timestamptz not null default clock_timestamp(),
     taken_by bigint,                            -- token of the leader that knows of it
     answered_at timestamptz,
-    is_scanned boolean                          -- false: there is no such asset; null: not answered
+    is_scanned boolean                          -- false: there is no such asset, or it cannot be; null:
+                                                -- not answered
 );
 create index scan_requests_request on scan_requests (request);
 create index scan_requests_asset on scan_requests (asset_id, answered_at);
-create index scan_requests_new on scan_requests (id) where taken_by is null;
+create index scan_requests_new on scan_requests (together, id) where taken_by is null;
+create index scan_requests_answered on scan_requests (answered_at) where answered_at is not null;
 create index scan_requests_open on scan_requests (id) where answered_at is null;
 
 -- What people order, for whoever leads: one row.

@@ -8,7 +8,8 @@ use crate::reviewing::user_at_host;
 
 /// Let nothing go out but what is asked for, within a second, until `schedule resume`
 ///
-/// What is under way is finished. Assets become overdue meanwhile, and are made up for afterwards.
+/// What is under way is finished. Assets become overdue meanwhile, and are made up for afterwards. `run
+/// --once` does not begin while it is paused, and one that has begun waits for the end of the pause.
 #[derive(Debug, clap::Args)]
 pub(super) struct Pause {
     /// Who says so. Default: the name of the user, with the host

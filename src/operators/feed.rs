@@ -88,11 +88,6 @@ impl Feed {
         std::mem::take(&mut self.state().answers)
     }
 
-    /// Keeps answers for the next who asks.
-    pub fn give_back(&self, answers: Vec<Answer>) {
-        self.state().answers.extend(answers);
-    }
-
     /// What the operators `load` of this process note.
     pub fn loading(&self) -> Loading {
         self.0.loading.clone()
@@ -125,7 +120,7 @@ impl Feed {
 
     pub(super) fn answer(&self, answers: Vec<Answer>) {
         if !answers.is_empty() {
-            self.give_back(answers);
+            self.state().answers.extend(answers);
             self.0.has_answers.notify_one();
         }
     }

@@ -33,8 +33,9 @@ impl<T> Line<T> {
         self.requested.is_empty() && self.others.is_empty()
     }
 
-    pub(super) fn has_requested(&self) -> bool {
-        !self.requested.is_empty()
+    /// How many of them somebody waits for.
+    pub(super) fn requested(&self) -> usize {
+        self.requested.len()
     }
 
     /// In the order in which they leave.
@@ -78,7 +79,7 @@ mod tests {
         {
             line.push(&ticket(origin), item);
         }
-        assert!(line.has_requested());
+        assert_eq!(line.requested(), 2);
         assert_eq!(line.iter().copied().collect::<Vec<_>>(), [1, 2, 3, 4]);
         assert_eq!(line.drain(3).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!((line.front(), line.len()), (Some(&4), 1));

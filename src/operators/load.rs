@@ -120,7 +120,12 @@ fn next_batch(
 ) -> Option<Vec<Waiting>> {
     let mut room = u64::from(limits.weight_max).saturating_sub(flying_weight);
     let mut batch = Vec::new();
-    while batch.len() < limits.assets_max {
+    // What somebody waits for does not wait for the others in its query.
+    let assets_max = match waiting.requested() {
+        0 => limits.assets_max,
+        requested => requested.min(limits.assets_max),
+    };
+    while batch.len() < assets_max {
         let Some(first) = waiting.front() else { break };
         let weight = u64::from(first.event.cost.weight);
         let flies_alone = flying_weight == 0 && batch.is_empty();

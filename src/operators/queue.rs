@@ -74,7 +74,7 @@ impl Queue {
         let Some(first) = self.ready.front() else { return false };
         let Some(age_max) = limits.group_commit_age_max else { return true };
         flights == 0
-            || self.ready.has_requested()
+            || self.ready.requested() != 0
             || limits.outcomes_max <= self.ready.len()
             || limits.bytes_max <= self.ready_bytes
             || is_closed(first.held.time())
@@ -89,7 +89,12 @@ impl Queue {
             bytes += waiting.bytes;
             before < limits.bytes_max
         };
-        let count = self.ready.iter().take(limits.outcomes_max).take_while(fits).count();
+        // What somebody waits for does not wait for the others in its flush.
+        let outcomes_max = match self.ready.requested() {
+            0 => limits.outcomes_max,
+            requested => requested.min(limits.outcomes_max),
+        };
+        let count = self.ready.iter().take(outcomes_max).take_while(fits).count();
         let batch = self.ready.drain(count);
         let split = |Waiting { held, ticket, outcome, bytes, .. }| {
             self.ready_bytes -= bytes;

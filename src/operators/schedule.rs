@@ -101,8 +101,9 @@ pub fn schedule<'s>(
             feed.deliver(&mut dispatcher, now);
             for (lane, Held { reason, is_new }, since) in held_back.drain(..) {
                 meter.held_back(lane, reason, now.since(since));
-                // New ones always go as far as credits allow.
-                if reason == HeldBack::Credits && !is_new {
+                // New ones always go as far as credits allow, and a zone of the slow lane may take all of its
+                // for long.
+                if lane == Lane::Fast && reason == HeldBack::Credits && !is_new {
                     without_credits += now.since(since);
                 }
             }

@@ -20,9 +20,9 @@ use super::flights::Flights;
 use super::pressure::Pressure;
 use super::queue::{Flying, Queue, Waiting, WriteLimits};
 use crate::backoff::Backoff;
-use crate::model::{Epoch, Outcome, Ticket};
+use crate::model::{Epoch, Lane, Outcome, Ticket};
 use crate::sinks::{Flushed, Sink};
-use crate::telemetry::{End, LaneMeter, Retrying, Stage, Tries};
+use crate::telemetry::{End, LaneMeter, Retrying, Stage};
 
 /// Promise: one ticket for every outcome, after it is durable (applied, recognised as duplicate or
 /// stale, or parked); until then its capability is held. An asset is in one flight at a time.
@@ -74,12 +74,10 @@ pub fn write<'s>(
                         meter.lap(Stage::WriteWait, ticket, now);
                     }
                     let span = tracing::info_span!("flush", %lane, outcomes = outcomes.len());
-                    let (sink, pressure) = (Arc::clone(&sink), pressure.clone());
-                    let flush = flush(sink, outcomes, meter.flushes.clone(), pressure);
-                    flights.launch((now, batch), flush.instrument(span));
+                    let flush = flush(Arc::clone(&sink), outcomes, meter.clone(), pressure.clone());
+                    flights.launch(batch, flush.instrument(span));
                 }
-                let Some(((launched, batch), flushed)) = flights.land() else { break };
-                pressure.flushed(flushed.len(), now.since(launched));
+                let Some((batch, flushed)) = flights.land() else { break };
                 tracing::debug!(%lane, outcomes = flushed.len(), "durable");
                 for (Flying { asset, held, mut ticket }, flushed) in batch.into_iter().zip(flushed)
                 {
@@ -105,21 +103,26 @@ pub fn write<'s>(
 async fn flush(
     sink: Arc<dyn Sink>,
     outcomes: Vec<Outcome>,
-    tries: Tries,
+    meter: LaneMeter,
     pressure: Pressure,
 ) -> Vec<Flushed> {
     let mut backoff = Backoff::new();
     let mut retrying: Option<Retrying> = None;
     let mut failing = None;
+    let started = meter.clock.now();
     loop {
         match sink.flush(&outcomes).await {
             Ok(flushed) => {
                 assert_eq!(flushed.len(), outcomes.len(), "a sink answers for every outcome");
                 retrying.into_iter().for_each(Retrying::passed);
+                // A flush of the slow lane may rightly take long.
+                if meter.lane == Lane::Fast {
+                    pressure.flushed(outcomes.len(), meter.clock.now().since(started));
+                }
                 return flushed;
             }
             Err(err) => {
-                retrying = Some(tries.failed(retrying, &err));
+                retrying = Some(meter.flushes.failed(retrying, &err));
                 failing.get_or_insert_with(|| pressure.failing());
                 backoff.pause().await;
             }

@@ -35,7 +35,7 @@ pub enum Requested {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub id: i64,
-    /// The scan is over; else there is no such asset.
+    /// The scan is over; else there is no such asset, or its scans are lost again and again.
     pub is_scanned: bool,
 }
 

@@ -226,8 +226,12 @@ impl Agenda {
         if asset.state() != State::Flight {
             asset.set_state(State::Waiting);
             asset.set_moved(false);
-            let terms = self.plans.terms(asset.flow().plan);
-            let position = asset.stamp().map(|stamp| terms.position(asset.id(), stamp));
+            let id = asset.flow();
+            let terms = self.plans.terms(id.plan);
+            let position = match asset.stamp() {
+                Some(stamp) => Some(terms.position(asset.id(), stamp)),
+                None => self.first_within.map(|within| self.position_within(id, asset, within)),
+            };
             self.assets.set(index, asset);
             self.wait(index, position);
         } else {

@@ -14,7 +14,7 @@ use crate::model::{AssetId, Cost, Lane, UnixTime};
 pub struct First {
     pub asset: AssetId,
     pub cost: Cost,
-    /// It was never scanned.
+    /// It was never scanned, and goes behind all others, without a pace.
     pub is_new: bool,
     /// How many cadences its last scan is ago, about, as it was spread; none for a new one, which comes
     /// after the others.
@@ -200,7 +200,7 @@ impl Agenda {
         First {
             asset: asset.id(),
             cost: asset.cost(),
-            is_new: over_promise.is_none(),
+            is_new: waits == Waits::Newcomers,
             age_in_cadences,
             over_promise: over_promise.unwrap_or_default(),
             flow,

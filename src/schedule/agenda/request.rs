@@ -33,6 +33,8 @@ impl Agenda {
         let mut asset = self.assets.get(index);
         self.leave(asset);
         asset.set_state(State::Flight);
+        // What is left of it in its line does not count when it is back.
+        let _ = asset.next_entry(index);
         self.assets.set(index, asset);
         Some(Taken(index))
     }
@@ -66,13 +68,17 @@ impl Agenda {
         }
         let id = asset.flow();
         asset.set_state(State::Waiting);
-        asset.set_moved(false);
         self.assets.set(index, asset);
         if asset.is_done() {
             return;
         }
         let position = match asset.stamp() {
-            Some(stamp) => Some(self.plans.terms(id.plan).position(asset.id(), stamp)),
+            Some(stamp) => {
+                let own = self.plans.terms(id.plan).position(asset.id(), stamp);
+                let now = self.calendar.tick(self.now);
+                let parted = asset.is_moved().then(|| self.position_after_first(id, now));
+                Some(parted.map_or(own, |parted| parted.min(own)))
+            }
             None => self.first_within.map(|within| self.position_within(id, asset, within)),
         };
         self.wait(index, position);

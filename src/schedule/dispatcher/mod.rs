@@ -34,6 +34,8 @@ pub struct Dispatcher {
     taken: PerLane<u64>,
     open: Slab<Open>,
     requests: Requests,
+    /// What went out last was asked for.
+    was_requested: bool,
     /// How often the scan of an asset was lost since one came back.
     lost: HashMap<AssetId, u8>,
     coverage: Coverage,
@@ -72,6 +74,7 @@ impl Dispatcher {
             taken: PerLane::default(),
             open: Slab::new(),
             requests: Requests::new(settings.requests_per_second),
+            was_requested: false,
             lost: HashMap::new(),
             coverage: Coverage::default(),
             out: PerLane::default(),
@@ -156,11 +159,18 @@ impl Dispatcher {
         if self.draining || self.waits_for_memory() {
             return None;
         }
-        if !self.requests.is_empty()
-            && let Some(requested) = self.next_requested(now)
-        {
-            return Some(requested);
-        }
+        // Below a limit that both share, in turns: a large request would take all of it for days.
+        let is_turn_of_others = self.limit.is_some() && self.was_requested;
+        let next = match is_turn_of_others {
+            true => self.next_due(now).or_else(|| self.next_requested(now)),
+            false => self.next_requested(now).or_else(|| self.next_due(now)),
+        };
+        let (ticket, _) = next.as_ref()?;
+        self.was_requested = ticket.origin == Origin::Request;
+        next
+    }
+
+    fn next_due(&mut self, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
         if self.settings.orders.is_paused {
             return None;
         }

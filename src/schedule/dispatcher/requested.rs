@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Dispatcher, Open};
 use crate::model::{Lane, Origin, ScanEvent, Ticket, UnixTime};
-use crate::schedule::{Answer, Request, Requested, Standing};
+use crate::schedule::{Answer, Ending, Request, Requested, Standing};
 
 impl Dispatcher {
     /// Asks for a scan of an asset as it is now. `has_loaded`: whether the snapshot for the ticket at
@@ -16,7 +16,10 @@ impl Dispatcher {
     ) -> Requested {
         match self.agenda.standing(request.asset) {
             Standing::Unknown => {
-                self.requests.answer(&[request.id], false);
+                // Whoever does not follow the fleet leaves it to the next one, who knows better.
+                if !self.draining && self.settings.ending == Ending::Drained {
+                    self.requests.answer(&[request.id], false);
+                }
                 Requested::Unknown
             }
             Standing::Idle(lane, _) => match self.requests.queue(request, lane) {
@@ -45,7 +48,13 @@ impl Dispatcher {
 
     /// Whoever asked for what is gone is told so here.
     pub(super) fn next_requested(&mut self, now: UnixTime) -> Option<(Ticket, ScanEvent)> {
-        Lane::ALL.into_iter().find_map(|lane| self.next_requested_of(lane, now))
+        if self.requests.is_empty() {
+            return None;
+        }
+        // In turns: tokens are shared by the lanes.
+        let mut lanes = Lane::ALL;
+        lanes.rotate_left(self.issued as usize % Lane::ALL.len());
+        lanes.into_iter().find_map(|lane| self.next_requested_of(lane, now))
     }
 
     fn next_requested_of(&mut self, lane: Lane, now: UnixTime) -> Option<(Ticket, ScanEvent)> {

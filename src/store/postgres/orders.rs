@@ -15,8 +15,9 @@ pub struct Paused {
 /// What whoever leads follows.
 pub async fn orders(database: &Database) -> Result<Orders, DatabaseError> {
     let read = "select is_paused, spreads from schedule_orders";
-    let row = database.client().await?.query_one(read, &[]).await?;
-    Ok(Orders { is_paused: row.get(0), spreads: row.get(1) })
+    let row = database.client().await?.query_opt(read, &[]).await?;
+    let orders = row.map(|row| Orders { is_paused: row.get(0), spreads: row.get(1) });
+    Ok(orders.unwrap_or_default())
 }
 
 /// None: it is not paused.

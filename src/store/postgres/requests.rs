@@ -13,8 +13,8 @@ use crate::schedule::{Answer, AssetChange, Request};
 /// What was scanned for the same checks so short a time ago is not scanned for them again.
 pub const PAUSE: Duration = Duration::from_secs(10);
 
-/// Requests that are taken at once.
-const TAKEN_MAX: i64 = 1_000;
+/// Requests that one statement deletes.
+const FORGOTTEN_MAX: i64 = 10_000;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,8 +60,9 @@ fn ask_sql() -> String {
                and ($2::bigint[] is null or id = any($2))
                and ($3::text is null or kind = $3)
         ), asked as (
-            insert into scan_requests (request, asset_id, checks, requested_by)
-            select number, id, $4, $5 from number, chosen where answered_at is null order by id
+            insert into scan_requests (request, together, asset_id, checks, requested_by)
+            select number, (select count(*) from chosen where answered_at is null), id, $4, $5
+              from number, chosen where answered_at is null order by id
             returning 1
         )
         select number, (select count(*) from asked), count(answered_at),
@@ -160,26 +161,30 @@ pub async fn open(database: &Database) -> Result<Open, DatabaseError> {
     Ok(Open { assets: row.get::<_, i64>(0).unsigned_abs(), oldest_age: age })
 }
 
-/// Makes known again what an earlier leader knew of and did not answer.
-pub async fn reclaim(database: &Database, token: u64) -> Result<(), DatabaseError> {
+/// Makes known again what leaders up to this token knew of and did not answer.
+pub async fn reclaim(database: &Database, token_max: u64) -> Result<(), DatabaseError> {
     let reclaim = "update scan_requests set taken_by = null
-                    where answered_at is null and taken_by <> $1";
-    database.client().await?.execute(reclaim, &[&token.cast_signed()]).await?;
+                    where answered_at is null and taken_by <= $1";
+    database.client().await?.execute(reclaim, &[&token_max.cast_signed()]).await?;
     Ok(())
 }
 
-/// Takes what was asked for and nobody leading knows of yet, some at a time, with what the schedule has
-/// to know of their assets: one may have been imported a moment ago.
+/// Takes what was asked for and nobody leading knows of yet, `count` at most, small requests first, with what the schedule has
+/// to know of their assets: one may have been imported a moment ago. Who leads no longer takes nothing.
 pub async fn take(
     database: &Database,
     token: u64,
+    count: usize,
 ) -> Result<(Vec<AssetChange>, Vec<Request>), DatabaseError> {
     let take = "update scan_requests set taken_by = $1
                  where id in (select id from scan_requests where taken_by is null
-                               order by id limit $2)
+                               order by together, id limit $2)
+                   and exists (select from leases where name = 'scheduler' and token = $1
+                                  and clock_timestamp() < expires_at)
                 returning id, asset_id, checks";
     let client = database.client().await?;
-    let rows = client.query(take, &[&token.cast_signed(), &TAKEN_MAX]).await?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = client.query(take, &[&token.cast_signed(), &count]).await?;
     if rows.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -219,7 +224,9 @@ pub async fn answer(database: &Database, answers: &[Answer]) -> Result<(), Datab
 
 /// Deletes what was answered longer than 30 days ago.
 pub async fn forget_requests(database: &Database) -> Result<(), DatabaseError> {
-    let forget = "delete from scan_requests where answered_at < now() - interval '30 days'";
-    database.client().await?.execute(forget, &[]).await?;
+    let forget = "delete from scan_requests where id in (
+                      select id from scan_requests where answered_at < now() - interval '30 days'
+                       order by answered_at limit $1)";
+    while database.client().await?.execute(forget, &[&FORGOTTEN_MAX]).await? != 0 {}
     Ok(())
 }

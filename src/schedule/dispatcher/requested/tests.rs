@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::model::{Asked, AssetId, CheckId, Reason};
 use crate::schedule::dispatcher::tests::{DAY, NOON, dispatcher};
-use crate::schedule::{AssetChange, Ending, Rate};
+use crate::schedule::{AssetChange, Ending, Limits, Orders, Rate};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -184,6 +184,73 @@ fn a_run_with_an_end_scans_once_what_it_is_asked_for_and_forgets_nobody() {
         assert!(dispatcher.is_over() && dispatcher.next(NOON).is_none());
         assert_eq!(dispatcher.answers(), scanned(&[1, 2, 3]));
     }
+}
+
+#[test]
+fn a_run_with_an_end_does_not_scan_again_what_was_asked_for_before_its_turn() {
+    for age in [None, Some(DAY / 2), Some(2 * DAY)] {
+        let mut dispatcher = dispatcher(Rate::Max, Ending::Once, &[(1, age); 20]);
+        dispatcher.earn_tokens();
+        for id in [1, 7, 20] {
+            assert_eq!(dispatcher.request(all(id, id), loaded), Requested::Queued);
+        }
+        let mut scans: BTreeMap<i64, usize> = BTreeMap::new();
+        while !dispatcher.is_over() {
+            let (ticket, event) = dispatcher.next(NOON).expect("it is not over");
+            *scans.entry(event.asset.0).or_default() += 1;
+            dispatcher.release(&ticket, NOON);
+        }
+        assert_eq!(scans, (1..=20).map(|asset| (asset, 1)).collect(), "{age:?}");
+    }
+}
+
+#[test]
+fn a_fleet_that_was_parted_stays_so_when_one_check_is_asked_of_all_of_it() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1, Some(DAY / 2)); 200]);
+    dispatcher.order(Orders { is_paused: false, spreads: 1 }, NOON);
+    (1..=200).for_each(|id| {
+        assert_eq!(dispatcher.request(only(id, id, "a"), loaded), Requested::Queued)
+    });
+    let mut now = NOON;
+    while !dispatcher.requests.is_empty() {
+        now = now + SECOND;
+        while let Some((ticket, _)) = dispatcher.next(now) {
+            dispatcher.release(&ticket, now);
+        }
+    }
+    let mut quarters = [0; 4];
+    while now < NOON + DAY / 2 {
+        now = now + Duration::from_secs(60);
+        while let Some((ticket, _)) = dispatcher.next(now) {
+            let quarter = now.since(NOON).as_secs() / (DAY.as_secs() / 8);
+            quarters[quarter.min(3) as usize] += 1;
+            dispatcher.release(&ticket, now);
+        }
+    }
+    assert!(
+        quarters[..3].iter().all(|scans| 15 <= *scans),
+        "an eighth of a day each: {quarters:?}"
+    );
+}
+
+#[test]
+fn below_a_limit_requests_and_the_schedule_take_turns() {
+    let due = (1, Some(2 * DAY));
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[due; 100]);
+    dispatcher.limit(Limits { per_second_max: Some(10.0), memory_max: None });
+    dispatcher.earn_tokens();
+    for id in 1..=60 {
+        assert_eq!(dispatcher.request(all(id, id), loaded), Requested::Queued);
+    }
+    let (mut requested, mut scheduled) = (0, 0);
+    for tenth in 0..60 {
+        let now = NOON + SECOND * tenth / 10;
+        while let Some((ticket, event)) = dispatcher.next(now) {
+            *if event.reason == Reason::Requested { &mut requested } else { &mut scheduled } += 1;
+            dispatcher.release(&ticket, now);
+        }
+    }
+    assert!((25..=35).contains(&requested) && (25..=35).contains(&scheduled), "{requested}");
 }
 
 impl Dispatcher {
