@@ -57,8 +57,8 @@ impl Agenda {
         }
     }
 
-    /// A scan of some checks only is complete, or one was lost: the asset waits as it did before. One that was spread
-    /// waits for its own time again.
+    /// A scan of some checks only is complete, or one was lost: the asset waits as it did before. One that
+    /// was parted from others stays so, at another place.
     pub fn put_back(&mut self, taken: Taken) {
         let Taken(index) = taken;
         let mut asset = self.assets.get(index);
@@ -75,9 +75,7 @@ impl Agenda {
         let position = match asset.stamp() {
             Some(stamp) => {
                 let own = self.plans.terms(id.plan).position(asset.id(), stamp);
-                let now = self.calendar.tick(self.now);
-                let parted = asset.is_moved().then(|| self.position_after_first(id, now));
-                Some(parted.map_or(own, |parted| parted.min(own)))
+                Some(if asset.is_moved() { self.position_before(id, own) } else { own })
             }
             None => self.first_within.map(|within| self.position_within(id, asset, within)),
         };

@@ -61,11 +61,25 @@ impl Agenda {
     /// Where an asset waits after its first scan. Assets that were scanned for the first time one after
     /// another would come back together: each has its first period cut short, by another share.
     pub(super) fn position_after_first(&mut self, id: FlowId, scheduled_at: Ticks) -> Ticks {
-        let flow = self.flow_mut(id);
-        flow.first_scans += 1;
-        let share = (flow.first_scans as f64 * GOLDEN).fract();
+        let share = self.next_share(id);
         let terms = self.plans.terms(id.plan);
         terms.position_due(f64::from(scheduled_at) + terms.period() * share)
+    }
+
+    /// Where an asset waits that was parted from others and has left its place: anywhere before it is
+    /// due.
+    pub(super) fn position_before(&mut self, id: FlowId, own: Ticks) -> Ticks {
+        let share = self.next_share(id);
+        let (terms, now) = (self.plans.terms(id.plan), f64::from(self.calendar.tick(self.now)));
+        let left = (f64::from(terms.target(own)) - now).max(0.0);
+        terms.position_due(now + left * share).min(own)
+    }
+
+    /// Of [0, 1), far from those before it.
+    fn next_share(&mut self, id: FlowId) -> f64 {
+        let flow = self.flow_mut(id);
+        flow.first_scans += 1;
+        (flow.first_scans as f64 * GOLDEN).fract()
     }
 
     /// Where an asset waits that was never scanned and shall be `within` that time.
