@@ -23,7 +23,7 @@ use crate::undisturbed;
 
 /// Between two questions: asking in a tight loop would take a core away from what is asked about.
 const POLL: Duration = Duration::from_millis(20);
-/// A question that reads the whole fleet is asked in one of so many parts of the time.
+/// Of a fleet that is larger than usual a question is asked in one of so many parts of the time.
 const ASK_SHARE: u32 = 10;
 /// So often the inventory changes at least: what was broken is repaired.
 const ROUNDS_MIN: usize = 2;
@@ -267,6 +267,7 @@ impl Drill {
 
     /// Waits until the answer is yes.
     pub(crate) async fn until(&self, question: &str) {
+        let share = if self.zones == 0 { 0 } else { ASK_SHARE };
         let yes = async {
             loop {
                 let asked_at = self.clock.now();
@@ -274,7 +275,7 @@ impl Drill {
                     return;
                 }
                 let took = self.clock.now().since(asked_at);
-                tokio::time::sleep(POLL.max(took * ASK_SHARE)).await;
+                tokio::time::sleep(POLL.max(took * share)).await;
             }
         };
         let answered = tokio::time::timeout(self.wait_max, yes).await;

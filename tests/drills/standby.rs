@@ -24,7 +24,7 @@ async fn who_stands_by_goes_on_where_the_leader_was_killed() {
     // can make up for. With more assets it is to keep its promises, also beside other work: once they
     // have been scanned so often that they are no herd any more.
     let (per_second, scans_max, settled) =
-        if zones == 0 { (5_000, 5_000, 0) } else { (700, assets / 4, 2 * assets) };
+        if zones == 0 { (3_000, 3_000, 0) } else { (700, assets / 4, 2 * assets) };
     let cadence_s = assets / per_second;
     let mut drill = drill
         .with("SCANFLOW_SCHEDULE__LEASE_TTL", "1s")
