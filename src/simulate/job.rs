@@ -25,6 +25,8 @@ const RECORDS: u64 = 3;
 const CATCHES_UP: f64 = 1.03;
 /// Below so many scans a second the alarm of the operator is followed, also within a second.
 const ALARM_PER_SECOND_MAX: f64 = 32.0;
+/// Assets are inserted so many at a time.
+const TOGETHER: usize = 64;
 const SECOND: Duration = Duration::from_secs(1);
 /// Ages of a plan are known up to a thousandth.
 const AGE_ERROR: f64 = 0.001;
@@ -33,25 +35,41 @@ const AGE_ERROR: f64 = 0.001;
 #[derive(Debug)]
 pub(super) struct Filling {
     agenda: Agenda,
-    listed: Listed,
+    /// Those at the front are not inserted yet.
+    listed: Vec<Listed>,
+    waiting: usize,
+    now: UnixTime,
 }
 
 impl Filling {
     pub(super) fn new(fleet: &Fleet, assets: u64, now: UnixTime) -> Filling {
         let mut agenda = Agenda::new(cadences(fleet), Lanes::default(), now);
         agenda.reserve(usize::try_from(assets).unwrap_or(usize::MAX));
-        let listed = listed(0, 0, "", None);
-        Filling { agenda, listed }
+        Filling { agenda, listed: vec![listed(0, 0, "", None); TOGETHER], waiting: 0, now }
     }
 
-    pub(super) fn add(&mut self, asset: u64, plan: &str, scheduled_at: UnixTime, now: UnixTime) {
-        self.listed.asset = id(asset);
-        self.listed.account = id(Fleet::account(asset));
-        self.listed.scheduled_at = Some(scheduled_at);
-        if self.listed.plan != plan {
-            plan.clone_into(&mut self.listed.plan);
+    pub(super) fn add(&mut self, asset: u64, plan: &str, scheduled_at: UnixTime) {
+        let listed = &mut self.listed[self.waiting];
+        listed.asset = id(asset);
+        listed.account = id(Fleet::account(asset));
+        listed.scheduled_at = Some(scheduled_at);
+        if listed.plan != plan {
+            plan.clone_into(&mut listed.plan);
         }
-        self.agenda.insert(&self.listed, now);
+        self.waiting += 1;
+        if self.waiting == TOGETHER {
+            self.insert();
+        }
+    }
+
+    fn insert(&mut self) {
+        self.agenda.insert_all(&self.listed[..self.waiting], self.now);
+        self.waiting = 0;
+    }
+
+    fn filled(mut self) -> Agenda {
+        self.insert();
+        self.agenda
     }
 }
 
@@ -84,7 +102,7 @@ pub(super) struct Seen {
 impl Job {
     /// As the job does it at its start: what was scanned together is parted first.
     pub(super) fn start(filling: Filling, sinks: &Sinks, fleet: &Fleet, now: UnixTime) -> Job {
-        let Filling { mut agenda, .. } = filling;
+        let mut agenda = filling.filled();
         agenda.spread(now);
         let assets = agenda.len() as u64;
         let credits = sinks.credits.map_or(u64::MAX, |credits| scaled(credits.into(), assets));

@@ -122,7 +122,7 @@ impl<'s> World<'s> {
             }
             if let Some(filling) = &mut filling {
                 let at = START.before(age).unwrap_or(START);
-                filling.add(asset, &fleet.plans[plan].name, at, START);
+                filling.add(asset, &fleet.plans[plan].name, at);
             }
         }
         tell(Stage::Filling, size.assets, size.assets)?;

@@ -11,7 +11,7 @@ const BURST: f64 = 32.0;
 /// An account with so few assets is never held.
 const SMALL: u8 = BURST as u8;
 
-/// Assets are counted in so many parts at first, and in one for four assets later.
+/// Assets are counted in so many parts at first, and in one for four assets or less later.
 const BITS_MIN: u32 = 6;
 const BITS_MAX: u32 = 22;
 const ASSETS_A_COUNT: usize = 4;
@@ -76,6 +76,11 @@ impl Accounts {
         &mut self.counts[account as usize & mask]
     }
 
+    /// Brings the count of an account near.
+    pub(super) fn touch(&self, account: u32) {
+        std::hint::black_box(self.counts[account as usize & (self.counts.len() - 1)]);
+    }
+
     pub(super) fn add(&mut self, account: u32) {
         self.assets += 1;
         self.count_in(account);
@@ -121,15 +126,21 @@ impl Accounts {
         self.counts.len() * ASSETS_A_COUNT < assets && self.counts.len() < 1 << BITS_MAX
     }
 
-    /// Makes one count for four assets; `accounts` are those of all of them. Clocks go on.
+    /// Makes a count for each asset, which will do for four times as many; `accounts` are those of all
+    /// of them. Clocks go on.
     pub(super) fn grow(&mut self, assets: usize, accounts: impl Iterator<Item = u32>) {
-        let counts = (assets / ASSETS_A_COUNT).next_power_of_two().min(1 << BITS_MAX);
+        let counts = assets.next_power_of_two().min(1 << BITS_MAX);
         (self.assets, self.counts) = (assets, vec![0; counts]);
         let before = std::mem::take(&mut self.large);
         accounts.for_each(|account| self.count_in(account));
         for (account, clock) in &mut self.large {
             clock.set_at(before.get(account).map_or(0, |clock| clock.at()));
         }
+    }
+
+    /// Whether the account may be held.
+    pub(super) fn is_large(&self, account: u32) -> bool {
+        self.large.contains_key(&account)
     }
 
     /// When a scan that is due at `due` may go out at its account's own rate; in ticks, as `period`: the
@@ -200,7 +211,7 @@ mod tests {
         accounts.grow(999, numbers());
         assert!(!accounts.are_few_for(999));
         assert_eq!(accounts.large.keys().collect::<Vec<_>>(), [&74]);
-        assert_eq!(accounts.large[&74].assets(), 100 + 3, "and those of its count");
+        assert_eq!(accounts.large[&74].assets(), 100, "nobody is counted with it any more");
         assert!(9_000.0 < accounts.tag(74, 0.0, 0.0));
         let assets: u32 = accounts.counts.iter().map(|count| u32::from(*count)).sum();
         assert_eq!(assets, 999);

@@ -18,13 +18,14 @@ use self::flow::{Flow, FlowId};
 use self::plans::Plans;
 use self::ticks::{Calendar, Ticks};
 use super::Cadences;
-use crate::lanes::{Expected, Lanes, predict};
+use crate::lanes::Lanes;
 use crate::model::{AssetId, Lane, UnixTime};
 
 mod accounts;
 mod asset;
 mod cadence;
 mod expected;
+mod fill;
 mod flow;
 mod next;
 mod pace;
@@ -156,11 +157,9 @@ impl Agenda {
     /// not when. So the next one is due at once, at the rate that the cadences need.
     pub fn insert(&mut self, listed: &Listed, now: UnixTime) {
         self.now = self.now.max(now);
-        let expected = Expected { records: listed.records, probes: 0 };
         let plan = self.plans.id(&listed.plan, &self.cadences);
-        let lane = self.lanes.choose(predict(expected), expected.probes);
-        let flow = FlowId { plan, lane };
-        let account = (listed.account.route() >> 20) as u32;
+        let flow = FlowId { plan, lane: self.lane_of(listed) };
+        let account = fill::hash_of_account(listed);
         let known = self.assets.find(listed.asset);
         let flying = known.filter(|index| self.assets.get(*index).state() == State::Flight);
         let listed_as = Asset::new(listed.asset, account, flow, listed.records);

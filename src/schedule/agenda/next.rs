@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::asset::State;
 use super::flow::FlowId;
 use super::ring::Entry;
+use super::terms::Terms;
 use super::ticks::Ticks;
 use super::{Agenda, Front, Pacing};
 use crate::model::{AssetId, Cost, Lane, UnixTime};
@@ -52,15 +53,11 @@ impl Agenda {
     /// The asset of the lane that goes out next, if one may go out now: of the flows whose pace allows
     /// it the one that is oldest by its cadence; else one that was never scanned.
     pub fn first(&mut self, lane: Lane, now: UnixTime) -> Option<First> {
-        let flows = self.flows_of(lane);
         let mut first: Option<Scanned> = None;
-        for flow in flows {
-            if !self.has_token(flow, now) {
-                continue;
-            }
-            let Some(next) = self.first_scanned(flow, now) else { continue };
-            if first.is_none_or(|first| first.age_in_cadences < next.age_in_cadences) {
-                first = Some(next);
+        for flow in self.flows_of(lane) {
+            let older_than = first.map_or(f64::NEG_INFINITY, |first| first.age_in_cadences);
+            if self.has_token(flow, now) {
+                first = self.first_scanned(flow, older_than, now).or(first);
             }
         }
         let first = first.map(|first| self.describe(first, now));
@@ -74,10 +71,11 @@ impl Agenda {
         let mut asset = self.assets.get(index);
         match first.waits {
             Waits::Ring => {
-                let (due, period) = (self.start_of(id, first.slot), self.account_period(id));
-                let flow = self.flow_mut(id);
-                flow.accounts.charge(asset.account(), due, period);
-                flow.ring.pop(true);
+                if self.flow(id).accounts.is_large(asset.account()) {
+                    let (due, period) = (self.start_of(id, first.slot), self.account_period(id));
+                    self.flow_mut(id).accounts.charge(asset.account(), due, period);
+                }
+                self.flow_mut(id).ring.pop(true);
                 self.touch_soon(id);
             }
             Waits::Held => {
@@ -99,11 +97,8 @@ impl Agenda {
         Taken(index)
     }
 
-    /// Assets lie anywhere in memory: to wait for many at once takes as long as to wait for one.
     fn touch_soon(&self, id: FlowId) {
-        for entry in self.flow(id).ring.soon() {
-            std::hint::black_box(self.assets.get(entry.index()).account());
-        }
+        self.flow(id).ring.soon().iter().for_each(|entry| self.assets.touch(entry.index()));
     }
 
     /// How long until [`Agenda::first`] has one; None if nothing waits.
@@ -123,7 +118,7 @@ impl Agenda {
         let from = match self.flow(id).held_count {
             0 => {
                 let slot = self.front_slot(id)?;
-                self.slot_opens_at(id, slot)
+                self.slot_opens_at(self.plans.terms(id.plan), slot)
             }
             _ => now,
         };
@@ -140,13 +135,13 @@ impl Agenda {
         waits && (self.pacing == Pacing::Open || flow.bucket.has_one(now))
     }
 
-    /// The oldest of the flow that may go out. One whose account is ahead of its own rate is held until
-    /// the front of the ring has come to its tag, or until nothing else may go.
-    fn first_scanned(&mut self, id: FlowId, now: UnixTime) -> Option<Scanned> {
-        let period = self.account_period(id);
+    /// The oldest of the flow that may go out, if it is older than that. One whose account is ahead of its
+    /// own rate is held until the front of the ring has come to its tag, or until nothing else may go.
+    fn first_scanned(&mut self, id: FlowId, older_than: f64, now: UnixTime) -> Option<Scanned> {
+        let terms = *self.plans.terms(id.plan);
         loop {
             let ring = self.flow_mut(id).ring.first();
-            let ring = ring.filter(|(slot, _)| self.slot_opens_at(id, *slot) <= now);
+            let ring = ring.filter(|(slot, _)| self.slot_opens_at(&terms, *slot) <= now);
             let held = self.flow_mut(id).held.first();
             let (tag, entry, waits) = match (ring, held) {
                 (None, None) => return None,
@@ -156,6 +151,12 @@ impl Agenda {
                 (_, Some((tag, entry))) => (tag, entry, Waits::Held),
                 (Some(_), None) => unreachable!("taken by the case before"),
             };
+            let age = self.calendar.ticks_since(terms.start_of(tag), now);
+            let age_in_cadences = age / f64::from(terms.cadence_ticks());
+            // Those behind it are younger.
+            if age_in_cadences <= older_than {
+                return None;
+            }
             let index = entry.index();
             let mut asset = self.assets.get(index);
             let state = if waits == Waits::Ring { State::Waiting } else { State::Held };
@@ -168,8 +169,8 @@ impl Agenda {
                 }
                 continue;
             }
-            if waits == Waits::Ring {
-                let (due, terms) = (self.start_of(id, tag), *self.plans.terms(id.plan));
+            if waits == Waits::Ring && self.flow(id).accounts.is_large(asset.account()) {
+                let (due, period) = (f64::from(terms.start_of(tag)), self.account_period(id));
                 let flow = self.flow_mut(id);
                 let may_go = flow.accounts.tag(asset.account(), due, period);
                 let slot = terms.slot_of(may_go as Ticks);
@@ -183,9 +184,6 @@ impl Agenda {
                     continue;
                 }
             }
-            let terms = self.plans.terms(id.plan);
-            let age = self.calendar.ticks_since(terms.start_of(tag), now);
-            let age_in_cadences = age / f64::from(terms.cadence_ticks());
             return Some(Scanned { flow: id, waits, slot: tag, entry, age_in_cadences });
         }
     }
@@ -241,8 +239,7 @@ impl Agenda {
     }
 
     /// From when on all of a slot may go out.
-    fn slot_opens_at(&self, id: FlowId, slot: u32) -> UnixTime {
-        let terms = self.plans.terms(id.plan);
+    fn slot_opens_at(&self, terms: &Terms, slot: u32) -> UnixTime {
         let end = terms.start_of(slot.saturating_add(1)).saturating_sub(1);
         self.calendar.time(match self.front {
             Front::Early => terms.earliest(end),

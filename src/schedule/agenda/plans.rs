@@ -59,12 +59,16 @@ struct Plan {
 
 impl Plans {
     pub(super) fn id(&mut self, name: &str, cadences: &Cadences) -> PlanId {
+        self.find(name).unwrap_or_else(|| self.add_plan(name, cadences))
+    }
+
+    /// None if nobody has asked for it.
+    pub(super) fn find(&self, name: &str) -> Option<PlanId> {
         let number = self.plans.iter().take(LOOKED_THROUGH).position(|plan| plan.name == name);
-        if let Some(number) = number {
-            return PlanId(number as u8);
+        match number {
+            Some(number) => Some(PlanId(number as u8)),
+            None => self.by_name.get(name).copied(),
         }
-        let known = self.by_name.get(name).copied();
-        known.unwrap_or_else(|| self.add_plan(name, cadences))
     }
 
     fn add_plan(&mut self, name: &str, cadences: &Cadences) -> PlanId {

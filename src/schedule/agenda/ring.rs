@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use super::asset::TOGETHER;
+
 const VERSION_BITS: u32 = 3;
 const VERSION_SHIFT: u32 = u32::BITS - VERSION_BITS;
 
@@ -73,6 +75,13 @@ impl Ring {
         self.live += 1;
     }
 
+    /// Brings the end of a slot near.
+    pub(super) fn touch(&self, slot: u32) {
+        let place = slot.checked_sub(self.first).map(|place| place as usize);
+        let slot = place.and_then(|place| self.slots.get(place));
+        std::hint::black_box(slot.and_then(|slot| slot.entries.last().copied()));
+    }
+
     /// An entry of the slot counts no longer.
     pub(super) fn forget(&mut self, slot: u32) {
         let place = slot.checked_sub(self.first).map(|place| place as usize);
@@ -102,10 +111,9 @@ impl Ring {
 
     /// Every so many entries: those that come up next.
     pub(super) fn soon(&self) -> &[Entry] {
-        const SOON: usize = 8;
         let entries = self.slots.front().map_or(&[][..], |slot| &slot.entries);
-        if entries.len().is_multiple_of(SOON) {
-            entries.last_chunk::<SOON>().map_or(&[], |soon| soon)
+        if entries.len().is_multiple_of(TOGETHER) {
+            entries.last_chunk::<TOGETHER>().map_or(&[], |soon| soon)
         } else {
             &[]
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Agenda;
-use super::asset::{Asset, Assets, State};
+use super::asset::{Asset, Assets, State, TOGETHER};
 use super::flow::FlowId;
 use super::ring::{Entry, Slot};
 use super::ticks::Ticks;
@@ -40,20 +40,27 @@ impl Agenda {
         let every = terms.period() / flow.ring.live().max(1) as f64;
         let mut rank = 0.0;
         for (slot, Slot { mut entries, live }) in flow.ring.drain_slots() {
-            // Assets lie anywhere in memory: to look at all of them takes longer than all the rest.
+            // To look at all assets takes longer than all the rest.
             if (live as usize) < entries.len() {
                 entries.retain(|entry| waits(assets, *entry));
             }
             entries.sort_unstable_by_key(|entry| shuffle(*entry));
-            for entry in entries {
-                let latest = terms.slot_of(terms.position_due(f64::from(now) + every * rank));
-                rank += 1.0;
-                if latest < slot && waits(assets, entry) {
-                    let mut asset = assets.get(entry.index());
-                    asset.set_moved(true);
-                    assets.set(entry.index(), asset);
+            let latest =
+                |rank: f64| terms.slot_of(terms.position_due(f64::from(now) + every * rank));
+            for together in entries.chunks(TOGETHER) {
+                if latest(rank) < slot {
+                    together.iter().for_each(|entry| assets.touch(entry.index()));
                 }
-                flow.ring.push(latest.min(slot), entry);
+                for entry in together {
+                    let latest = latest(rank);
+                    rank += 1.0;
+                    if latest < slot && waits(assets, *entry) {
+                        let mut asset = assets.get(entry.index());
+                        asset.set_moved(true);
+                        assets.set(entry.index(), asset);
+                    }
+                    flow.ring.push(latest.min(slot), *entry);
+                }
             }
         }
     }

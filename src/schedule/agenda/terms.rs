@@ -28,22 +28,36 @@ pub(super) struct Terms {
     before: Ticks,
     changed_at: Ticks,
     slot: Ticks,
+    /// From a scan until the next one may, or, by each of the two promises, has to go out.
+    until_early: Ticks,
+    until_target: Ticks,
+    until_target_before: Ticks,
 }
 
 impl Terms {
     pub(super) fn new(cadence: Duration) -> Terms {
-        let cadence = ticks(cadence);
-        Terms { cadence, before: cadence, changed_at: 0, slot: slot_of_cadence(cadence) }
+        Terms::of(ticks(cadence), ticks(cadence), 0)
+    }
+
+    fn of(cadence: Ticks, before: Ticks, changed_at: Ticks) -> Terms {
+        let part = |length: Ticks, share: f64| (f64::from(length) * share) as Ticks;
+        Terms {
+            cadence,
+            before,
+            changed_at,
+            slot: slot_of_cadence(cadence),
+            until_early: part(cadence, 1.0 - EARLY),
+            until_target: part(cadence, 1.0 - MARGIN),
+            until_target_before: part(cadence.max(before), 1.0 - MARGIN),
+        }
     }
 
     /// Everybody keeps what was promised, and has the new promise after the next scan.
     pub(super) fn change(&mut self, cadence: Duration, now: Ticks) {
         // A promise from before the last change may still be open.
         let is_open = now < self.changed_at.saturating_add(self.before.max(self.cadence));
-        self.before = if is_open { self.before.max(self.cadence) } else { self.cadence };
-        self.cadence = ticks(cadence);
-        self.changed_at = now;
-        self.slot = slot_of_cadence(self.cadence);
+        let before = if is_open { self.before.max(self.cadence) } else { self.cadence };
+        *self = Terms::of(ticks(cadence), before, now);
     }
 
     pub(super) fn cadence(&self) -> Duration {
@@ -77,7 +91,12 @@ impl Terms {
 
     /// When a scan has to go out.
     pub(super) fn target(&self, position: Ticks) -> Ticks {
-        position.saturating_add((f64::from(self.promised(position)) * (1.0 - MARGIN)) as Ticks)
+        let is_before = position < self.changed_at;
+        position.saturating_add(if is_before {
+            self.until_target_before
+        } else {
+            self.until_target
+        })
     }
 
     /// When the promise is broken.
@@ -87,7 +106,7 @@ impl Terms {
 
     /// From when on a scan may go out.
     pub(super) fn earliest(&self, position: Ticks) -> Ticks {
-        position.saturating_add((f64::from(self.cadence) * (1.0 - EARLY)) as Ticks)
+        position.saturating_add(self.until_early)
     }
 
     /// The time between target and promise, or that of a slot if it is longer.

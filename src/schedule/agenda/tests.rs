@@ -58,6 +58,21 @@ fn a_stamp_from_the_future_is_due_at_once_and_breaks_no_promise() {
 }
 
 #[test]
+fn many_at_once_are_as_one_by_one() {
+    let listed = |asset: i64| {
+        let plan = ["free", "enterprise", "gold"][asset as usize % 3];
+        let ago = DAY * (asset % 9) as u32;
+        listed(asset / 2, plan, (asset % 7 != 0).then(|| NOON.before(ago)).flatten())
+    };
+    let all: Vec<Listed> = (0..500).map(listed).collect();
+    let (mut one_by_one, mut at_once) = (agenda(&[]), agenda(&[]));
+    all.iter().for_each(|listed| one_by_one.insert(listed, NOON));
+    at_once.insert_all(&all, NOON);
+    assert_eq!(at_once.backlog(NOON), one_by_one.backlog(NOON));
+    assert_eq!(take_all(&mut at_once, NOON), take_all(&mut one_by_one, NOON));
+}
+
+#[test]
 fn an_asset_under_way_waits_again_after_its_return_unless_it_was_removed() {
     let day_ago = NOON.before(DAY);
     let mut agenda = agenda(&[(1, "enterprise", day_ago), (2, "enterprise", day_ago)]);
@@ -200,7 +215,7 @@ fn an_asset_takes_23_bytes_at_most() {
         let ago = Duration::from_micros((asset * 7_919_993 % period_us).unsigned_abs());
         agenda.insert(&listed(asset, "free", NOON.before(ago)), NOON);
     }
-    let accounts = 1 << 20;
+    let accounts = 2 << 20;
     let each = (agenda.bytes() - accounts) as f64 / assets as f64;
     assert!(each <= 23.0, "{each} bytes an asset");
 }
