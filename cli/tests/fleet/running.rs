@@ -100,7 +100,13 @@ impl Running {
 
     /// Waits for a line on stderr with these words.
     pub(crate) async fn says(&mut self, words: &str) -> String {
-        self.stderr.until(words, |line| line.contains(words)).await
+        self.says_one_of(&[words]).await
+    }
+
+    /// Waits for a line on stderr with any of these words.
+    pub(crate) async fn says_one_of(&mut self, words: &[&str]) -> String {
+        let is_it = |line: &str| words.iter().any(|words| line.contains(words));
+        self.stderr.until(&words.join(" or "), is_it).await
     }
 
     /// Waits for a line on stdout that is as wanted.
