@@ -155,6 +155,9 @@ impl Agenda {
     ///
     /// A stamp from the future was made before a clock was set back: it says that there was a scan,
     /// not when. So the next one is due at once, at the rate that the cadences need.
+    ///
+    /// # Panics
+    /// If the id needs more than 48 bits, or above 536,870,912 assets.
     pub fn insert(&mut self, listed: &Listed, now: UnixTime) {
         self.now = self.now.max(now);
         let plan = self.plans.id(&listed.plan, &self.cadences);
