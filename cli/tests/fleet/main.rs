@@ -20,6 +20,5 @@ mod source_copy;
 mod sources;
 mod standby;
 mod terminal;
-mod together;
 mod workers;
 mod world;
