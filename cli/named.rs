@@ -15,12 +15,8 @@ pub(crate) async fn accounts(
     database: &Database,
     texts: &[String],
 ) -> Result<Option<Vec<i64>>, Failure> {
-    let mut ids = None;
-    for text in texts {
-        let found = chosen(context, "account", text, find_accounts(database, text).await)?;
-        ids.get_or_insert_with(Vec::new).extend(found);
-    }
-    Ok(ids)
+    all(texts, async |text| chosen(context, "account", text, find_accounts(database, text).await))
+        .await
 }
 
 /// As [`accounts`].
@@ -29,10 +25,16 @@ pub(crate) async fn zones(
     database: &Database,
     texts: &[String],
 ) -> Result<Option<Vec<i64>>, Failure> {
+    all(texts, async |text| chosen(context, "zone", text, find_zones(database, text).await)).await
+}
+
+async fn all(
+    texts: &[String],
+    find: impl AsyncFn(&str) -> Result<Vec<i64>, Failure>,
+) -> Result<Option<Vec<i64>>, Failure> {
     let mut ids = None;
     for text in texts {
-        let found = chosen(context, "zone", text, find_zones(database, text).await)?;
-        ids.get_or_insert_with(Vec::new).extend(found);
+        ids.get_or_insert_with(Vec::new).extend(find(text).await?);
     }
     Ok(ids)
 }

@@ -74,67 +74,49 @@ pub(super) mod rate {
 }
 
 const OFF: &str = "off";
-
-/// A length such as `"100ms"`, or `"off"`.
-pub(super) mod length_or_off {
-    use std::time::Duration;
-
-    use serde::{Deserializer, de};
-
-    use super::{Deserialize, OFF, Serializer};
-
-    pub(in crate::config) fn serialize<S: Serializer>(
-        length: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match length {
-            Some(length) => humantime_serde::serialize(length, serializer),
-            None => serializer.serialize_str(OFF),
-        }
-    }
-
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        if word == OFF {
-            return Ok(None);
-        }
-        let length = humantime::parse_duration(&word);
-        length.map(Some).map_err(|_| de::Error::custom("is a length such as \"100ms\", or \"off\""))
-    }
-}
-
 const AUTO: &str = "auto";
 
-/// A length such as `"12h"`, or `"auto"`.
-pub(super) mod length_or_auto {
-    use std::time::Duration;
+macro_rules! length_or {
+    ($(#[$doc:meta])* $name:ident, $word:ident, $expected:literal) => {
+        $(#[$doc])*
+        pub(super) mod $name {
+            use std::time::Duration;
 
-    use serde::{Deserializer, de};
+            use serde::{Deserializer, de};
 
-    use super::{AUTO, Deserialize, Serializer};
+            use super::{$word, Deserialize, Serializer};
 
-    pub(in crate::config) fn serialize<S: Serializer>(
-        length: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match length {
-            Some(length) => humantime_serde::serialize(length, serializer),
-            None => serializer.serialize_str(AUTO),
+            pub(in crate::config) fn serialize<S: Serializer>(
+                length: &Option<Duration>,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                match length {
+                    Some(length) => humantime_serde::serialize(length, serializer),
+                    None => serializer.serialize_str($word),
+                }
+            }
+
+            pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Option<Duration>, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                if word == $word {
+                    return Ok(None);
+                }
+                let length = humantime::parse_duration(&word);
+                length.map(Some).map_err(|_| de::Error::custom($expected))
+            }
         }
-    }
+    };
+}
 
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        if word == AUTO {
-            return Ok(None);
-        }
-        let length = humantime::parse_duration(&word);
-        length.map(Some).map_err(|_| de::Error::custom("is a length such as \"12h\", or \"auto\""))
-    }
+length_or! {
+    /// A length such as `"100ms"`, or `"off"`.
+    length_or_off, OFF, "is a length such as \"100ms\", or \"off\""
+}
+length_or! {
+    /// A length such as `"12h"`, or `"auto"`.
+    length_or_auto, AUTO, "is a length such as \"12h\", or \"auto\""
 }
 
 /// A number, or `"off"`.
