@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::account::ServerUser;
 use super::binaries::Binaries;
@@ -19,6 +20,9 @@ const START_SECONDS_MAX: &str = "600";
 const STOP_SECONDS_MAX: &str = "120";
 /// How often to try while the processes of a killed server are still ending; a try takes 100 ms.
 const START_TRIES_MAX: u32 = 50;
+/// How often to look whether a process that has let go of its data has ended.
+const EXIT_TRIES_MAX: u32 = 5_000;
+const EXIT_PAUSE: Duration = Duration::from_millis(2);
 const LOG_BYTES_MAX: u64 = 16 << 20;
 
 /// How a server ends.
@@ -107,21 +111,30 @@ impl Server {
 
     /// Waits until it has ended. One that does not run is no error.
     pub fn stop(&self, mode: StopMode) -> Result<(), ClusterError> {
-        if !self.is_running() {
-            return Ok(());
-        }
+        let Some(pid) = self.pid().filter(|&pid| self.is_process(pid)) else { return Ok(()) };
         let mode = match mode {
             StopMode::Fast => "fast",
             StopMode::Immediate => "immediate",
         };
         let mut stop = self.program("pg_ctl");
         stop.args(["stop", "-w", "-s", "-t", STOP_SECONDS_MAX, "-m", mode]);
-        run("pg_ctl", stop.arg("-D").arg(&self.data))
+        run("pg_ctl", stop.arg("-D").arg(&self.data))?;
+        // `pg_ctl` returns when the server has let go of its data, a moment before its process ends.
+        for _ in 0..EXIT_TRIES_MAX {
+            if !self.is_process(pid) {
+                return Ok(());
+            }
+            std::thread::park_timeout(EXIT_PAUSE);
+        }
+        Err(failure("pg_ctl", format!("process {pid} let go of its data, but does not end")))
     }
 
     /// Whether its process lives. A number that another process has by now does not count.
     pub fn is_running(&self) -> bool {
-        let Some(pid) = self.pid() else { return false };
+        self.pid().is_some_and(|pid| self.is_process(pid))
+    }
+
+    fn is_process(&self, pid: u32) -> bool {
         let arguments = match fs::read(format!("/proc/{pid}/cmdline")) {
             Ok(arguments) => arguments,
             Err(_) if Path::new("/proc/self").exists() => return false,
