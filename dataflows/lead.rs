@@ -9,7 +9,7 @@ use scanflow::clock::Clock;
 use scanflow::config::{Config, JobConfig};
 use scanflow::model::PerLane;
 use scanflow::operators::Feed;
-use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Limits, Rate, Settings};
+use scanflow::schedule::{Agenda, Cadences, Dispatcher, Ending, Filling, Limits, Rate, Settings};
 use scanflow::sinks::Sink;
 use scanflow::sinks::postgres::{COPY_FINDINGS_MIN, Postgres, Rows, calibrate};
 use scanflow::stop::Stop;
@@ -227,10 +227,10 @@ async fn lead_under(
     });
     let now = clock.now();
     let agenda = Agenda::new(lead.cadences, lead.config.lanes, now);
-    let mut agenda = agenda.with_first_within(lead.first_within);
+    let mut filling = Filling::new(agenda.with_first_within(lead.first_within));
     let read = async {
         tidy(database, clock).await?;
-        let mark = postgres::list(database, |listed| agenda.insert(&listed, now)).await?;
+        let mark = postgres::list(database, |listed| filling.insert(&listed, now)).await?;
         let requests = Requests::start(database.clone(), lease.token(), &lead.feed).await?;
         let orders = postgres::orders::orders(database).await?;
         Ok::<_, DatabaseError>((mark, requests, orders))
@@ -249,6 +249,7 @@ async fn lead_under(
             Ending::Once | Ending::OnceDue => return Err(LeadError::Paused { by }),
         }
     }
+    let mut agenda = filling.filled();
     // Whatever was scanned together before this process came, such as a whole fleet at once.
     agenda.spread(now);
     let settings = Settings {

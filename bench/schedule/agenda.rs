@@ -86,9 +86,7 @@ pub(super) async fn scan(
             Some(flushed) = flights.next() => {
                 let (tickets, took): (Vec<Ticket>, Duration) = flushed?;
                 let now = clock.now();
-                for ticket in &tickets {
-                    dispatcher.release(ticket, now);
-                }
+                dispatcher.release_all(&tickets, now, |_, _| {});
                 done.scans += tickets.len() as u64;
                 done.flushes_ms.push(took.as_secs_f64() * 1e3);
             }

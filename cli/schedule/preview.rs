@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scanflow::clock::Clock;
 use scanflow::model::Lane;
-use scanflow::schedule::{Agenda, Means, PlanPreview, Preview as Foreseen};
+use scanflow::schedule::{Agenda, Filling, Means, PlanPreview, Preview as Foreseen};
 use scanflow::store::postgres;
 use serde_json::{Value, json};
 
@@ -38,9 +38,10 @@ impl Preview {
             let now = Clock::system().now();
             // As a run fills and spreads it.
             let agenda = Agenda::new(config.cadences(), config.lanes.lanes(), now);
-            let mut agenda = agenda.with_first_within(means.first_within);
+            let mut filling = Filling::new(agenda.with_first_within(means.first_within));
+            postgres::list(&database, |listed| filling.insert(&listed, now)).await?;
+            let mut agenda = filling.filled();
             agenda.set_buffer(config.schedule.buffer);
-            postgres::list(&database, |listed| agenda.insert(&listed, now)).await?;
             agenda.spread(now);
             agenda.pace(now);
             let foreseen = Foreseen::of(&agenda, means, now);

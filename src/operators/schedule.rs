@@ -109,11 +109,10 @@ pub fn schedule<'s>(
             }
             for (lane, acks) in &mut acks {
                 acks.for_each(|_, tickets| {
-                    for ticket in tickets.drain(..) {
-                        if let Some(took) = dispatcher.release(&ticket, now) {
-                            meter.released(*lane, &ticket, took, now);
-                        }
-                    }
+                    dispatcher.release_all(tickets, now, |ticket, took| {
+                        meter.released(*lane, ticket, took, now);
+                    });
+                    tickets.clear();
                 });
             }
             let tells = told_at.is_none_or(|at| PACE <= now.since(at));

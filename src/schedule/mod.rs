@@ -13,7 +13,7 @@ mod settings;
 mod throttle;
 
 pub use agenda::{
-    Agenda, AssetChange, Backlog, Expectation, First, Front, LaneExpected, Listed, Pacing,
+    Agenda, AssetChange, Backlog, Expectation, Filling, First, Front, LaneExpected, Listed, Pacing,
     PlanProgress, Standing, Taken,
 };
 pub use cadence::Cadences;

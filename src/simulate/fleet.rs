@@ -1,5 +1,6 @@
 //! Who is in the fleet of a scenario: by hashes, so that an asset needs no memory here.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::scenario::{Ages, FleetShape};
@@ -11,6 +12,10 @@ pub(super) const ASSETS_AN_ACCOUNT: u64 = 3;
 /// Even ages are those of a fleet that runs: scans go out 2 percent of the cadence before the promise,
 /// and by their jitter up to half a percent before that.
 const AGE_MAX: f64 = 0.975;
+
+/// Assets are made so many at a time, and so many times before they are asked for.
+const MADE_TOGETHER: usize = 1 << 14;
+const MADE_AHEAD: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Fleet {
@@ -26,6 +31,16 @@ pub(super) struct Plan {
     pub(super) cadence: Duration,
     /// At the start.
     age_max_us: f64,
+}
+
+/// An asset at the start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    pub(super) asset: u64,
+    /// The number of its plan.
+    pub(super) plan: usize,
+    /// How long ago it was scanned.
+    pub(super) age: Duration,
 }
 
 impl Fleet {
@@ -51,13 +66,41 @@ impl Fleet {
         plan.expect("shares sum up to a thousand")
     }
 
+    /// Calls for each of so many assets, in their order, until there is an error. Another thread makes
+    /// the next ones meanwhile.
+    pub(super) fn each_of<E>(
+        &self,
+        assets: u64,
+        mut call: impl FnMut(Member) -> Result<(), E>,
+    ) -> Result<(), E> {
+        std::thread::scope(|scope| {
+            let (made, next) = mpsc::sync_channel(MADE_AHEAD);
+            scope.spawn(move || {
+                for first in (0..assets).step_by(MADE_TOGETHER) {
+                    let end = assets.min(first + MADE_TOGETHER as u64);
+                    let members: Vec<Member> =
+                        (first..end).map(|asset| self.member(asset)).collect();
+                    if made.send(members).is_err() {
+                        break; // it had enough
+                    }
+                }
+            });
+            next.into_iter().flatten().try_for_each(&mut call)
+        })
+    }
+
+    fn member(&self, asset: u64) -> Member {
+        let plan = self.plan(asset);
+        Member { asset, plan, age: self.age(asset, plan) }
+    }
+
     pub(super) fn number(&self, name: &str) -> usize {
         let number = self.plans.iter().position(|plan| plan.name == name);
         number.expect("events name plans of the fleet")
     }
 
     /// How long ago it was scanned at the start.
-    pub(super) fn age(&self, asset: u64, plan: usize) -> Duration {
+    fn age(&self, asset: u64, plan: usize) -> Duration {
         let hash = mix(asset);
         let part = match self.ages {
             Ages::Herd { share, age } if hash % 1_000 < u64::from(share) => age,

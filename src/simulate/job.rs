@@ -25,52 +25,15 @@ const RECORDS: u64 = 3;
 const CATCHES_UP: f64 = 1.03;
 /// Below so many scans a second the alarm of the operator is followed, also within a second.
 const ALARM_PER_SECOND_MAX: f64 = 32.0;
-/// Assets are inserted so many at a time.
-const TOGETHER: usize = 64;
 const SECOND: Duration = Duration::from_secs(1);
 /// Ages of a plan are known up to a thousandth.
 const AGE_ERROR: f64 = 0.001;
 
-/// An agenda that is being filled.
-#[derive(Debug)]
-pub(super) struct Filling {
-    agenda: Agenda,
-    /// Those at the front are not inserted yet.
-    listed: Vec<Listed>,
-    waiting: usize,
-    now: UnixTime,
-}
-
-impl Filling {
-    pub(super) fn new(fleet: &Fleet, assets: u64, now: UnixTime) -> Filling {
-        let mut agenda = Agenda::new(cadences(fleet), Lanes::default(), now);
-        agenda.reserve(usize::try_from(assets).unwrap_or(usize::MAX));
-        Filling { agenda, listed: vec![listed(0, 0, "", None); TOGETHER], waiting: 0, now }
-    }
-
-    pub(super) fn add(&mut self, asset: u64, plan: &str, scheduled_at: UnixTime) {
-        let listed = &mut self.listed[self.waiting];
-        listed.asset = id(asset);
-        listed.account = id(Fleet::account(asset));
-        listed.scheduled_at = Some(scheduled_at);
-        if listed.plan != plan {
-            plan.clone_into(&mut listed.plan);
-        }
-        self.waiting += 1;
-        if self.waiting == TOGETHER {
-            self.insert();
-        }
-    }
-
-    fn insert(&mut self) {
-        self.agenda.insert_all(&self.listed[..self.waiting], self.now);
-        self.waiting = 0;
-    }
-
-    fn filled(mut self) -> Agenda {
-        self.insert();
-        self.agenda
-    }
+/// An agenda without assets.
+pub(super) fn agenda(fleet: &Fleet, assets: u64, now: UnixTime) -> Agenda {
+    let mut agenda = Agenda::new(cadences(fleet), Lanes::default(), now);
+    agenda.reserve(usize::try_from(assets).unwrap_or(usize::MAX));
+    agenda
 }
 
 #[derive(Debug)]
@@ -78,6 +41,8 @@ pub(super) struct Job {
     dispatcher: Dispatcher,
     /// By when their outcomes are durable, the earliest first.
     under_way: VecDeque<(u64, Ticket)>,
+    /// Since the second before.
+    durable: Vec<Ticket>,
     latency_s: u64,
     /// What slow sinks may take by now.
     allowed: f64,
@@ -101,8 +66,7 @@ pub(super) struct Seen {
 
 impl Job {
     /// As the job does it at its start: what was scanned together is parted first.
-    pub(super) fn start(filling: Filling, sinks: &Sinks, fleet: &Fleet, now: UnixTime) -> Job {
-        let mut agenda = filling.filled();
+    pub(super) fn start(mut agenda: Agenda, sinks: &Sinks, fleet: &Fleet, now: UnixTime) -> Job {
         agenda.spread(now);
         let assets = agenda.len() as u64;
         let credits = sinks.credits.map_or(u64::MAX, |credits| scaled(credits.into(), assets));
@@ -121,6 +85,7 @@ impl Job {
         let mut job = Job {
             dispatcher,
             under_way: VecDeque::new(),
+            durable: Vec::new(),
             latency_s: sinks.latency.0.as_secs().max(1),
             allowed: 0.0,
             nominal_per_second: 0.0,
@@ -153,9 +118,11 @@ impl Job {
             else {
                 break;
             };
-            self.dispatcher.release(&ticket, now);
+            self.durable.push(ticket);
             self.allowed -= 1.0;
         }
+        self.dispatcher.release_all(&self.durable, now, |_, _| {});
+        self.durable.clear();
         self.dispatcher.pace(now);
         let mut emitted = self.emit(second, now, fleet);
         // A pause earns two seconds of tokens, and not less than one token: a flow with less than one
@@ -249,9 +216,8 @@ impl Job {
 
     /// All tickets come back, and what is overdue now is late.
     pub(super) fn end(mut self, now: UnixTime, events_end: u64, fleet: &Fleet) -> Ended {
-        for (_, ticket) in std::mem::take(&mut self.under_way) {
-            self.dispatcher.release(&ticket, now);
-        }
+        let under_way: Vec<Ticket> = self.under_way.drain(..).map(|(_, ticket)| ticket).collect();
+        self.dispatcher.release_all(&under_way, now, |_, _| {});
         self.dispatcher.pace(now);
         let (progress, stats) = (self.dispatcher.progress(), self.dispatcher.stats());
         let mut oldest_over_cadence = stats.over_promise_max;
@@ -300,7 +266,12 @@ fn cadences(fleet: &Fleet) -> Cadences {
     Cadences::with(fleet.plans.iter().map(|plan| (plan.name.clone(), plan.cadence)))
 }
 
-fn listed(asset: u64, account: u64, plan: &str, scheduled_at: Option<UnixTime>) -> Listed {
+pub(super) fn listed(
+    asset: u64,
+    account: u64,
+    plan: &str,
+    scheduled_at: Option<UnixTime>,
+) -> Listed {
     let (asset, account, plan) = (id(asset), id(account), plan.to_owned());
     Listed { asset, account, plan, scheduled_at, records: RECORDS }
 }

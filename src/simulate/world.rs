@@ -3,14 +3,15 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::fleet::{ASSETS_AN_ACCOUNT, Fleet};
-use super::job::{Filling, Job};
+use super::fleet::{ASSETS_AN_ACCOUNT, Fleet, Member, id};
+use super::job::{self, Job};
 use super::minutes::Minute;
 use super::old::{self, Old};
 use super::report::{PlanReport, Report};
 use super::scenario::{Scenario, Scheduler, What};
 use super::timeline::{Timeline, scaled};
 use crate::model::UnixTime;
+use crate::schedule::Filling;
 
 const DAY_S: u64 = 86_400;
 /// Some day.
@@ -102,15 +103,14 @@ impl<'s> World<'s> {
         };
         let all = size.assets + scenario.events.iter().map(|event| come(&event.what)).sum::<u64>();
         let is_of_job = scenario.scheduler == Scheduler::Agenda;
-        let mut filling = is_of_job.then(|| Filling::new(&fleet, all, START));
+        let mut filling = is_of_job.then(|| Filling::new(job::agenda(&fleet, all, START)));
+        let mut listed = job::listed(0, 0, "", None);
         let mut by_age: Vec<Vec<u64>> = Vec::new();
         by_age.resize_with(fleet.plans.len(), Vec::new);
-        for asset in 0..size.assets {
+        fleet.each_of(size.assets, |Member { asset, plan, age }| {
             if asset % TOLD_ASSETS == 0 {
                 tell(Stage::Filling, asset, size.assets)?;
             }
-            let plan = fleet.plan(asset);
-            let age = fleet.age(asset, plan);
             // All of an account go with the first of it.
             if asset % ASSETS_AN_ACCOUNT == 0 {
                 let assets = ASSETS_AN_ACCOUNT.min(size.assets - asset);
@@ -121,16 +121,20 @@ impl<'s> World<'s> {
                 ages[minutes] += assets;
             }
             if let Some(filling) = &mut filling {
-                let at = START.before(age).unwrap_or(START);
-                filling.add(asset, &fleet.plans[plan].name, at);
+                (listed.asset, listed.account) = (id(asset), id(Fleet::account(asset)));
+                listed.scheduled_at = Some(START.before(age).unwrap_or(START));
+                listed.plan.clone_from(&fleet.plans[plan].name);
+                filling.insert(&listed, START);
             }
-        }
+            Ok(())
+        })?;
         tell(Stage::Filling, size.assets, size.assets)?;
         for (plan, ages) in by_age.into_iter().enumerate() {
             let ages = (0..).zip(ages).filter(|(_, assets)| *assets != 0);
             ages.for_each(|(minutes, assets): (i64, u64)| old.add(plan, -minutes, assets));
         }
-        let job = filling.map(|filling| Job::start(filling, &scenario.sinks, &fleet, START));
+        let job =
+            filling.map(|filling| Job::start(filling.filled(), &scenario.sinks, &fleet, START));
         Ok(World {
             events_end: timeline.end(u64::from(size.days) * DAY_S),
             fleet,

@@ -76,11 +76,6 @@ impl Accounts {
         &mut self.counts[account as usize & mask]
     }
 
-    /// Brings the count of an account near.
-    pub(super) fn touch(&self, account: u32) {
-        std::hint::black_box(self.counts[account as usize & (self.counts.len() - 1)]);
-    }
-
     pub(super) fn add(&mut self, account: u32) {
         self.assets += 1;
         self.count_in(account);

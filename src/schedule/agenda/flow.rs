@@ -76,6 +76,17 @@ pub(super) struct Due {
 }
 
 impl Flow {
+    /// An asset waits in that slot, or, without one, among the newcomers.
+    pub(super) fn arrive(&mut self, slot: Option<u32>, entry: Entry) {
+        match slot {
+            Some(slot) => self.ring.push(slot, entry),
+            None => {
+                self.newcomers.push_back(entry);
+                self.newcomers_count += 1;
+            }
+        }
+    }
+
     /// Looks at every slot: the greatest `assets due by then / time until then`.
     pub(super) fn pace(&self, terms: &Terms, now: Ticks) -> Pace {
         // What is due at once may take half of the time until its promise is broken.

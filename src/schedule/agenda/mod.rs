@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use self::asset::{Asset, Assets, State};
+use self::fill::Arrival;
 use self::flow::{Flow, FlowId};
 use self::plans::Plans;
 use self::ticks::{Calendar, Ticks};
@@ -38,6 +39,7 @@ mod terms;
 mod ticks;
 
 pub use expected::{Expectation, LaneExpected};
+pub use fill::Filling;
 pub use next::{First, Taken};
 pub use pace::Backlog;
 pub use plans::PlanProgress;
@@ -160,12 +162,9 @@ impl Agenda {
     /// If the id needs more than 48 bits, or above 536,870,912 assets.
     pub fn insert(&mut self, listed: &Listed, now: UnixTime) {
         self.now = self.now.max(now);
-        let plan = self.plans.id(&listed.plan, &self.cadences);
-        let flow = FlowId { plan, lane: self.lane_of(listed) };
-        let account = fill::hash_of_account(listed);
+        let listed_as = self.asset_of(listed);
         let known = self.assets.find(listed.asset);
         let flying = known.filter(|index| self.assets.get(*index).state() == State::Flight);
-        let listed_as = Asset::new(listed.asset, account, flow, listed.records);
         match (known.filter(|index| self.assets.get(*index).is_listed()), flying, known) {
             (Some(index), ..) => self.relist(index, listed_as, listed.records),
             // Removed and added again before its scan has come back.
@@ -176,17 +175,21 @@ impl Agenda {
                 self.count_in(asset);
                 self.relist(index, listed_as, listed.records);
             }
-            (None, None, gone) => self.add(listed_as, gone, listed.scheduled_at, now),
+            (None, None, gone) => {
+                let (index, position) = self.enlist(listed_as, gone, listed.scheduled_at, now);
+                self.wait(index, position);
+            }
         }
     }
 
-    fn add(
+    /// Adds an asset, which waits nowhere yet; returns its index and where it shall wait.
+    fn enlist(
         &mut self,
         mut asset: Asset,
         gone: Option<u32>,
         scheduled_at: Option<UnixTime>,
         now: UnixTime,
-    ) {
+    ) -> (u32, Option<Ticks>) {
         let id = asset.flow();
         asset.set_stamp(scheduled_at.map(|at| self.calendar.tick(at.min(now))));
         let is_ahead = scheduled_at.is_some_and(|at| now < at);
@@ -208,7 +211,7 @@ impl Agenda {
             Some(stamp) => Some(self.plans.terms(id.plan).position(asset.id(), stamp)),
             None => self.first_within.map(|within| self.position_within(id, asset, within)),
         };
-        self.wait(index, position);
+        (index, position)
     }
 
     /// A known asset has another account, plan or number of records.
@@ -287,19 +290,19 @@ impl Agenda {
 
     /// Puts an asset into the ring of its flow, or, without a position, among its newcomers.
     fn wait(&mut self, index: u32, position: Option<Ticks>) {
+        let Arrival { flow, slot, entry } = self.arrival(index, position);
+        self.flow_mut(flow).arrive(slot, entry);
+    }
+
+    /// The entry of an asset that counts from now on, and where it belongs.
+    fn arrival(&mut self, index: u32, position: Option<Ticks>) -> Arrival {
         let mut asset = self.assets.get(index);
-        let (id, entry) = (asset.flow(), asset.next_entry(index));
+        let (flow, entry) = (asset.flow(), asset.next_entry(index));
         self.assets.set(index, asset);
-        let terms = *self.plans.terms(id.plan);
+        let terms = self.plans.terms(flow.plan);
         let position_min = terms.position_min(self.calendar.tick(self.now));
-        let flow = self.flow_mut(id);
-        match position {
-            Some(position) => flow.ring.push(terms.slot_of(position.max(position_min)), entry),
-            None => {
-                flow.newcomers.push_back(entry);
-                flow.newcomers_count += 1;
-            }
-        }
+        let slot = position.map(|position| terms.slot_of(position.max(position_min)));
+        Arrival { flow, slot, entry }
     }
 
     /// An asset waits no longer where it does; its entry is left behind.

@@ -97,6 +97,11 @@ impl Agenda {
         Taken(index)
     }
 
+    /// Brings near what [`Agenda::scanned`] asks for.
+    pub fn touch(&self, taken: Taken) {
+        self.assets.touch(taken.0);
+    }
+
     fn touch_soon(&self, id: FlowId) {
         self.flow(id).ring.soon().iter().for_each(|entry| self.assets.touch(entry.index()));
     }

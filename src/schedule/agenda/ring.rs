@@ -75,13 +75,6 @@ impl Ring {
         self.live += 1;
     }
 
-    /// Brings the end of a slot near.
-    pub(super) fn touch(&self, slot: u32) {
-        let place = slot.checked_sub(self.first).map(|place| place as usize);
-        let slot = place.and_then(|place| self.slots.get(place));
-        std::hint::black_box(slot.and_then(|slot| slot.entries.last().copied()));
-    }
-
     /// An entry of the slot counts no longer.
     pub(super) fn forget(&mut self, slot: u32) {
         let place = slot.checked_sub(self.first).map(|place| place as usize);

@@ -65,9 +65,10 @@ fn many_at_once_are_as_one_by_one() {
         listed(asset / 2, plan, (asset % 7 != 0).then(|| NOON.before(ago)).flatten())
     };
     let all: Vec<Listed> = (0..500).map(listed).collect();
-    let (mut one_by_one, mut at_once) = (agenda(&[]), agenda(&[]));
+    let (mut one_by_one, mut filling) = (agenda(&[]), Filling::new(agenda(&[])));
     all.iter().for_each(|listed| one_by_one.insert(listed, NOON));
-    at_once.insert_all(&all, NOON);
+    all.iter().for_each(|listed| filling.insert(listed, NOON));
+    let mut at_once = filling.filled();
     assert_eq!(at_once.backlog(NOON), one_by_one.backlog(NOON));
     assert_eq!(take_all(&mut at_once, NOON), take_all(&mut one_by_one, NOON));
 }

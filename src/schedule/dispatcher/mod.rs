@@ -17,6 +17,9 @@ use crate::model::{
     Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
 };
 
+/// What so many tickets ask for is brought near at once: it lies anywhere in memory.
+const RELEASED_TOGETHER: usize = 16;
+
 /// The agenda, the rate, the credits of each lane and the tickets that are out. It lives on the
 /// worker of the source.
 ///
@@ -228,6 +231,24 @@ impl Dispatcher {
             lane,
         };
         (ticket, event)
+    }
+
+    /// [`Dispatcher::release`] of each of them, in less time; `hear` is told how long each was out.
+    pub fn release_all(
+        &mut self,
+        tickets: &[Ticket],
+        now: UnixTime,
+        mut hear: impl FnMut(&Ticket, Duration),
+    ) {
+        for together in tickets.chunks(RELEASED_TOGETHER) {
+            let open = together.iter().filter_map(|ticket| self.open.get(ticket.place()));
+            open.for_each(|open| self.agenda.touch(open.taken));
+            for ticket in together {
+                if let Some(took) = self.release(ticket, now) {
+                    hear(ticket, took);
+                }
+            }
+        }
     }
 
     /// Takes a ticket back: its scan is durable. Returns how long that took since it was emitted; None:
