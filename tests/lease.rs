@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scanflow::clock::{Clock, ManualClock};
 use scanflow::store::postgres::{
-    Asked, Candidate, Database, Lease, Lost, NotYet, Taken, TooFar, keep,
+    Asked, Candidate, Database, DatabaseError, Lease, Lost, NotYet, Taken, TooFar, keep,
 };
 use scanflow_testing::{Distance, ThrowAwayServer};
 
@@ -166,4 +166,25 @@ async fn nobody_takes_the_lease_from_too_far_away() {
         }
     };
     assert_eq!(lease.sequence_start(), 2 << 40);
+}
+
+#[tokio::test]
+async fn whoever_gets_no_answer_asks_again_on_another_connection() {
+    let server = ThrowAwayServer::start(&[]);
+    let test = scanflow_testing::database_on(&server).await;
+    let distance = Distance::before(&server, Duration::ZERO).await;
+    let name = test.url.rsplit_once(' ').expect("a name").1;
+    let database = Database::open(&format!("{} {name}", distance.url()), 1).expect("a valid URL");
+    let clock = Clock::system();
+    let leader = lead(&test.database).await;
+    let mut candidate = Candidate::new(TTL, None);
+    assert!(not_yet(&mut candidate, &database, &clock).await.leader.is_some());
+
+    distance.becomes(Duration::from_secs(3_600));
+    let err = candidate.ask(&database, &clock).await.expect_err("no answer");
+    assert!(matches!(err, DatabaseError::Silent { within: TTL }) && err.is_transient(), "{err:?}");
+    distance.becomes(Duration::ZERO);
+    leader.release(&test.database).await.expect("released");
+    let asked = candidate.ask(&database, &clock).await.expect("an answer");
+    assert!(matches!(asked, Asked::Lease(_)), "{asked:?}");
 }

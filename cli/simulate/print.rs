@@ -25,6 +25,8 @@ struct Object<'a> {
     peak_over_mean: f64,
     late: u64,
     oldest_over_cadence: f64,
+    throttle_min: f64,
+    throttled_s: u64,
     late_others: u64,
     peak_over_nominal: f64,
     scans: u64,
@@ -70,6 +72,8 @@ pub(super) fn json(simulated: &Simulated) -> Result<(), Failure> {
         peak_over_mean: rounded(report.peak_over_mean),
         late: report.late,
         oldest_over_cadence: rounded(report.oldest_over_cadence),
+        throttle_min: rounded(report.throttle.least),
+        throttled_s: report.throttle.length.as_secs(),
         late_others: report.late_others,
         peak_over_nominal: rounded(report.peak_over_nominal),
         scans: report.scans,
@@ -110,6 +114,10 @@ pub(super) fn table(simulated: &Simulated, context: &Context) -> Result<(), Fail
     };
     writeln!(out, "late             {} of {} scans{late_others}", report.late, report.scans)?;
     writeln!(out, "oldest/cadence   {:.3}", report.oldest_over_cadence)?;
+    if !report.throttle.length.is_zero() {
+        let length = humantime::format_duration(report.throttle.length);
+        writeln!(out, "throttle         {:.3} at least, {length}", report.throttle.least)?;
+    }
     writeln!(out, "peak/mean        {:.3}", report.peak_over_mean)?;
     if report.peak_over_nominal != 0.0 {
         writeln!(out, "peak/nominal     {:.3}", report.peak_over_nominal)?;

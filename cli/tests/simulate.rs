@@ -91,7 +91,10 @@ fn newcomers_and_a_giant_account_delay_nobody() {
 
 #[test]
 fn slow_sinks_and_clock_steps_make_nobody_late() {
-    assert_eq!(simulated("slow_sinks", &SMALL)["late"], 0);
+    let slow = simulated("slow_sinks", &["--assets", "200000"]);
+    assert_eq!((slow["late"].as_u64(), number(&slow, "throttle_min")), (Some(0), 0.0625), "{slow}");
+    let throttled_s = slow["throttled_s"].as_u64().expect("a number");
+    assert!((600..3_600 + 60).contains(&throttled_s), "it falls and recovers in seconds: {slow}");
     assert_eq!(simulated("clock_steps", &SMALL)["late"], 0);
 }
 

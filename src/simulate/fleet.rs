@@ -1,6 +1,5 @@
 //! Who is in the fleet of a scenario: by hashes, so that an asset needs no memory here.
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use super::scenario::{Ages, FleetShape};
@@ -12,10 +11,6 @@ pub(super) const ASSETS_AN_ACCOUNT: u64 = 3;
 /// Even ages are those of a fleet that runs: scans go out 2 percent of the cadence before the promise,
 /// and by their jitter up to half a percent before that.
 const AGE_MAX: f64 = 0.975;
-
-/// Assets are made so many at a time, and so many times before they are asked for.
-const MADE_TOGETHER: usize = 1 << 14;
-const MADE_AHEAD: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Fleet {
@@ -66,30 +61,7 @@ impl Fleet {
         plan.expect("shares sum up to a thousand")
     }
 
-    /// Calls for each of so many assets, in their order, until there is an error. Another thread makes
-    /// the next ones meanwhile.
-    pub(super) fn each_of<E>(
-        &self,
-        assets: u64,
-        mut call: impl FnMut(Member) -> Result<(), E>,
-    ) -> Result<(), E> {
-        std::thread::scope(|scope| {
-            let (made, next) = mpsc::sync_channel(MADE_AHEAD);
-            scope.spawn(move || {
-                for first in (0..assets).step_by(MADE_TOGETHER) {
-                    let end = assets.min(first + MADE_TOGETHER as u64);
-                    let members: Vec<Member> =
-                        (first..end).map(|asset| self.member(asset)).collect();
-                    if made.send(members).is_err() {
-                        break; // it had enough
-                    }
-                }
-            });
-            next.into_iter().flatten().try_for_each(&mut call)
-        })
-    }
-
-    fn member(&self, asset: u64) -> Member {
+    pub(super) fn member(&self, asset: u64) -> Member {
         let plan = self.plan(asset);
         Member { asset, plan, age: self.age(asset, plan) }
     }

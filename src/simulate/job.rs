@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::fleet::{Fleet, id};
-use super::report::PlanReport;
+use super::report::{PlanReport, Throttled};
 use super::scenario::Sinks;
 use super::timeline::scaled;
 use crate::lanes::Lanes;
 use crate::model::{AssetId, Lane, PerLane, Ticket, UnixTime};
 use crate::schedule::{
-    Agenda, AssetChange, Cadences, Dispatcher, Ending, Limits, Listed, Orders, PlanProgress, Rate,
-    Reload, Settings,
+    Agenda, AssetChange, Cadences, Dispatcher, Ending, HeldBack, Limits, Listed, Load, Orders,
+    PlanProgress, Rate, Reload, Settings,
 };
 
 /// A buffer as most have it.
@@ -25,6 +25,8 @@ const RECORDS: u64 = 3;
 const CATCHES_UP: f64 = 1.03;
 /// Below so many scans a second the alarm of the operator is followed, also within a second.
 const ALARM_PER_SECOND_MAX: f64 = 32.0;
+/// Outcomes are flushed once a second, in so long if nothing is slow.
+const FLUSH: Duration = Duration::from_millis(50);
 const SECOND: Duration = Duration::from_secs(1);
 /// Ages of a plan are known up to a thousandth.
 const AGE_ERROR: f64 = 0.001;
@@ -47,6 +49,9 @@ pub(super) struct Job {
     /// What slow sinks may take by now.
     allowed: f64,
     nominal_per_second: f64,
+    /// Something was due and had no credits, when the second before ended.
+    is_full: bool,
+    throttle: Throttled,
     /// Zones of an account that came with everything due.
     account: Range<u64>,
     account_plan: usize,
@@ -89,6 +94,8 @@ impl Job {
             latency_s: sinks.latency.0.as_secs().max(1),
             allowed: 0.0,
             nominal_per_second: 0.0,
+            is_full: false,
+            throttle: Throttled { least: 1.0, length: Duration::ZERO },
             account: 0..0,
             account_plan: 0,
             account_emitted: 0,
@@ -122,6 +129,7 @@ impl Job {
             self.allowed -= 1.0;
         }
         self.dispatcher.release_all(&self.durable, now, |_, _| {});
+        self.hear(self.durable.len(), slow, now);
         self.durable.clear();
         self.dispatcher.pace(now);
         let mut emitted = self.emit(second, now, fleet);
@@ -137,7 +145,27 @@ impl Job {
             at = next;
             emitted += self.emit(second, at, fleet);
         }
+        let held = self.dispatcher.held_back(Lane::Fast, now);
+        self.is_full = held.is_some_and(|held| held.reason == HeldBack::Credits && !held.is_new);
         emitted
+    }
+
+    /// Sinks that are slow take as long for what they take as their part of the rate says.
+    fn hear(&mut self, flushed: usize, slow: Option<f64>, now: UnixTime) {
+        let mut load = Load { is_down: slow == Some(0.0), ..Load::default() };
+        if flushed != 0 {
+            let slow = slow.map(|share| flushed as f64 / (share * self.nominal_per_second));
+            load.flushed(flushed, slow.map_or(FLUSH, Duration::from_secs_f64).max(FLUSH));
+        }
+        if self.is_full {
+            load.without_credits = SECOND;
+        }
+        self.dispatcher.hear(&load, now);
+        let throttle = self.dispatcher.throttle();
+        self.throttle.least = self.throttle.least.min(throttle);
+        if throttle < 1.0 {
+            self.throttle.length += SECOND;
+        }
     }
 
     fn emit(&mut self, second: u64, now: UnixTime, fleet: &Fleet) -> u32 {
@@ -246,6 +274,7 @@ impl Job {
             late: stats.late + overdue,
             late_others: self.late_others + overdue.saturating_sub(of_account),
             oldest_over_cadence,
+            throttle: self.throttle,
             plans: fleet.plans.iter().enumerate().map(plan).collect(),
         }
     }
@@ -259,6 +288,7 @@ pub(super) struct Ended {
     pub(super) late: u64,
     pub(super) late_others: u64,
     pub(super) oldest_over_cadence: f64,
+    pub(super) throttle: Throttled,
     pub(super) plans: Vec<PlanReport>,
 }
 

@@ -19,6 +19,6 @@ mod timeline;
 mod world;
 
 pub use minutes::Phase;
-pub use report::{PlanReport, Report};
+pub use report::{PlanReport, Report, Throttled};
 pub use scenario::{ASSETS_OF_COUNTS, Scenario, ScenarioError, Scheduler};
 pub use world::{Size, SoFar, Stage, Stopped, simulate};

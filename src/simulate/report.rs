@@ -18,6 +18,7 @@ pub struct Report {
     pub late_others: u64,
     /// The greatest part of a promise that was over when its scan went out.
     pub oldest_over_cadence: f64,
+    pub throttle: Throttled,
     /// The greatest of the phases.
     pub peak_over_mean: f64,
     /// Of the sum of count / cadence; the first hour is left out.
@@ -28,6 +29,15 @@ pub struct Report {
     pub per_minute: Vec<u64>,
     /// Those of the story's old scheduler.
     pub old_per_minute: Vec<u64>,
+}
+
+/// How far sinks and lanes held back the rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Throttled {
+    /// The least part of the rate that they took.
+    pub least: f64,
+    /// For how long it was less than all.
+    pub length: Duration,
 }
 
 /// How it went for one plan.
@@ -49,6 +59,7 @@ impl Report {
             late: 0,
             late_others: 0,
             oldest_over_cadence: 0.0,
+            throttle: Throttled { least: 1.0, length: Duration::ZERO },
             peak_over_mean: 1.0,
             peak_over_nominal: 0.0,
             phases: Vec::new(),

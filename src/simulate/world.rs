@@ -107,7 +107,7 @@ impl<'s> World<'s> {
         let mut listed = job::listed(0, 0, "", None);
         let mut by_age: Vec<Vec<u64>> = Vec::new();
         by_age.resize_with(fleet.plans.len(), Vec::new);
-        fleet.each_of(size.assets, |Member { asset, plan, age }| {
+        for Member { asset, plan, age } in (0..size.assets).map(|asset| fleet.member(asset)) {
             if asset % TOLD_ASSETS == 0 {
                 tell(Stage::Filling, asset, size.assets)?;
             }
@@ -126,8 +126,7 @@ impl<'s> World<'s> {
                 listed.plan.clone_from(&fleet.plans[plan].name);
                 filling.insert(&listed, START);
             }
-            Ok(())
-        })?;
+        }
         tell(Stage::Filling, size.assets, size.assets)?;
         for (plan, ages) in by_age.into_iter().enumerate() {
             let ages = (0..).zip(ages).filter(|(_, assets)| *assets != 0);
@@ -239,6 +238,7 @@ impl<'s> World<'s> {
                     late: ended.late,
                     late_others: ended.late_others,
                     oldest_over_cadence: ended.oldest_over_cadence,
+                    throttle: ended.throttle,
                     plans: ended.plans,
                     ..Report::empty(size.days)
                 }

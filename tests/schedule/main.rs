@@ -9,6 +9,7 @@ use scanflow::schedule::{Agenda, Cadences, First, Front, Listed, Pacing, Taken};
 
 mod fairness;
 mod flatness;
+mod lost;
 mod promises;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -7,8 +7,8 @@ use super::{Agenda, Listed};
 use crate::lanes::{Expected, predict};
 use crate::model::{Lane, UnixTime};
 
-/// Those of a whole slot together take as long as one of them alone: it lies anywhere in memory. With
-/// slots of a minute of a week there are ten thousand.
+/// What lies anywhere in memory is asked for together: the counts of so many accounts, and the slots of
+/// so many assets in their order. Slots of a minute of a week are ten thousand.
 const ARRIVALS_MAX: usize = 1 << 16;
 
 /// An agenda that is being filled.
@@ -16,12 +16,16 @@ const ARRIVALS_MAX: usize = 1 << 16;
 pub struct Filling {
     agenda: Agenda,
     arrivals: Vec<Arrival>,
+    /// Numbers of arrivals by their flows and slots, as one number each: a fifth of the time of sorting
+    /// the arrivals.
+    order: Vec<u64>,
 }
 
 /// An asset that waits nowhere yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
     pub(super) flow: FlowId,
+    pub(super) account: u32,
     /// None: it was never scanned.
     pub(super) slot: Option<u32>,
     pub(super) entry: Entry,
@@ -29,7 +33,7 @@ pub(super) struct Arrival {
 
 impl Filling {
     pub fn new(agenda: Agenda) -> Filling {
-        Filling { agenda, arrivals: Vec::with_capacity(ARRIVALS_MAX) }
+        Filling { agenda, arrivals: Vec::new(), order: Vec::new() }
     }
 
     /// As [`Agenda::insert`].
@@ -50,10 +54,21 @@ impl Filling {
     }
 
     fn arrive(&mut self) {
-        self.arrivals.sort_by_key(|arrival| (arrival.flow.number(), arrival.slot));
-        for arrival in self.arrivals.drain(..) {
-            self.agenda.flow_mut(arrival.flow).arrive(arrival.slot, arrival.entry);
+        for Arrival { flow, account, .. } in &self.arrivals {
+            self.agenda.flow_mut(*flow).accounts.add(*account);
         }
+        self.agenda.flow_ids().for_each(|id| self.agenda.grow_accounts(id));
+        let place = |(n, arrival): (u64, &Arrival)| {
+            let flow = u64::from(arrival.flow.number());
+            flow << 48 | u64::from(arrival.slot.unwrap_or_default()) << 16 | n
+        };
+        self.order.extend((0..).zip(&self.arrivals).map(place));
+        self.order.sort_unstable();
+        for place in self.order.drain(..) {
+            let Arrival { flow, slot, entry, .. } = self.arrivals[place as usize % ARRIVALS_MAX];
+            self.agenda.flow_mut(flow).arrive(slot, entry);
+        }
+        self.arrivals.clear();
     }
 
     /// With all of them.
@@ -64,6 +79,15 @@ impl Filling {
 }
 
 impl Agenda {
+    /// Accounts are told apart better, once there are twice as many assets.
+    pub(super) fn grow_accounts(&mut self, id: FlowId) {
+        let flow = &mut self.flows[id.number() as usize];
+        if flow.accounts.are_few_for(flow.assets) {
+            let listed = self.assets.listed().filter(|asset| asset.flow() == id);
+            flow.accounts.grow(flow.assets, listed.map(Asset::account));
+        }
+    }
+
     pub(super) fn asset_of(&mut self, listed: &Listed) -> Asset {
         let plan = self.plans.id(&listed.plan, &self.cadences);
         let expected = Expected { records: listed.records, probes: 0 };

@@ -177,12 +177,15 @@ impl Agenda {
             }
             (None, None, gone) => {
                 let (index, position) = self.enlist(listed_as, gone, listed.scheduled_at, now);
+                let id = listed_as.flow();
+                self.flow_mut(id).accounts.add(listed_as.account());
+                self.grow_accounts(id);
                 self.wait(index, position);
             }
         }
     }
 
-    /// Adds an asset, which waits nowhere yet; returns its index and where it shall wait.
+    /// Adds an asset, which waits nowhere yet and whose account is not counted; returns its index and where it shall wait.
     fn enlist(
         &mut self,
         mut asset: Asset,
@@ -194,7 +197,7 @@ impl Agenda {
         asset.set_stamp(scheduled_at.map(|at| self.calendar.tick(at.min(now))));
         let is_ahead = scheduled_at.is_some_and(|at| now < at);
         asset.set_moved(is_ahead);
-        self.count_in(asset);
+        self.count_asset(asset);
         let index = match gone {
             Some(index) => {
                 self.assets.set(index, asset);
@@ -202,7 +205,6 @@ impl Agenda {
             }
             None => self.assets.add(asset),
         };
-        self.grow_accounts(id);
         let position = match asset.stamp() {
             Some(_) if is_ahead => {
                 let terms = self.plans.terms(id.plan);
@@ -290,19 +292,19 @@ impl Agenda {
 
     /// Puts an asset into the ring of its flow, or, without a position, among its newcomers.
     fn wait(&mut self, index: u32, position: Option<Ticks>) {
-        let Arrival { flow, slot, entry } = self.arrival(index, position);
+        let Arrival { flow, slot, entry, .. } = self.arrival(index, position);
         self.flow_mut(flow).arrive(slot, entry);
     }
 
     /// The entry of an asset that counts from now on, and where it belongs.
     fn arrival(&mut self, index: u32, position: Option<Ticks>) -> Arrival {
         let mut asset = self.assets.get(index);
-        let (flow, entry) = (asset.flow(), asset.next_entry(index));
+        let (flow, account, entry) = (asset.flow(), asset.account(), asset.next_entry(index));
         self.assets.set(index, asset);
         let terms = self.plans.terms(flow.plan);
         let position_min = terms.position_min(self.calendar.tick(self.now));
         let slot = position.map(|position| terms.slot_of(position.max(position_min)));
-        Arrival { flow, slot, entry }
+        Arrival { flow, account, slot, entry }
     }
 
     /// An asset waits no longer where it does; its entry is left behind.
@@ -317,7 +319,7 @@ impl Agenda {
         match (asset.state(), asset.stamp()) {
             (State::Held, _) => flow.held_count -= 1,
             // Where a moved one waits is not known: its slot counts one too many until it comes up.
-            (State::Waiting, Some(stamp)) if !asset.is_moved() => {
+            (State::Waiting, Some(stamp)) if !asset.is_moved() && terms.placed(stamp) => {
                 flow.ring.forget(terms.slot_of(terms.position(asset.id(), stamp)));
             }
             (State::Waiting, None) if !is_evenly_first && !asset.is_moved() => {
@@ -328,11 +330,14 @@ impl Agenda {
     }
 
     fn count_in(&mut self, asset: Asset) {
+        self.count_asset(asset);
+        self.flow_mut(asset.flow()).accounts.add(asset.account());
+    }
+
+    fn count_asset(&mut self, asset: Asset) {
         let id = asset.flow();
         self.plans.add(id.plan, asset.stamp().map(|stamp| self.calendar.time(stamp)));
-        let flow = self.flow_mut(id);
-        flow.assets += 1;
-        flow.accounts.add(asset.account());
+        self.flow_mut(id).assets += 1;
         self.count += 1;
     }
 
@@ -343,15 +348,6 @@ impl Agenda {
         flow.assets -= 1;
         flow.accounts.remove(asset.account());
         self.count -= 1;
-    }
-
-    /// Accounts are told apart better, once there are twice as many assets.
-    fn grow_accounts(&mut self, id: FlowId) {
-        let flow = &mut self.flows[id.number() as usize];
-        if flow.accounts.are_few_for(flow.assets) {
-            let listed = self.assets.listed().filter(|asset| asset.flow() == id);
-            flow.accounts.grow(flow.assets, listed.map(Asset::account));
-        }
     }
 
     fn flow(&self, id: FlowId) -> &Flow {

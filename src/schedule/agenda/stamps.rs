@@ -23,7 +23,7 @@ impl Stamps {
 
     pub(super) fn add(&mut self, stamp: u64) {
         if self.row.is_empty() {
-            self.first = stamp;
+            self.begin_again(stamp);
         }
         if stamp < self.first && ROW_MAX < self.end() - stamp {
             *self.early.entry(stamp).or_default() += 1;
@@ -32,6 +32,15 @@ impl Stamps {
         self.begin_by(stamp);
         self.end_after(stamp);
         self.row[(stamp - self.first) as usize] += 1;
+    }
+
+    /// All early ones are before the row, also when it begins with another stamp.
+    fn begin_again(&mut self, stamp: u64) {
+        self.first = stamp;
+        if let Some(last) = self.early.last_entry().filter(|last| stamp < *last.key()) {
+            self.first = *last.key();
+            self.row.push_back(last.remove());
+        }
     }
 
     fn begin_by(&mut self, stamp: u64) {
@@ -103,6 +112,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_stamp_below_an_early_one_is_counted_when_the_row_is_empty() {
+        let mut stamps = Stamps::default();
+        for stamp in [20_000, 500] {
+            stamps.add(stamp);
+        }
+        assert!(stamps.remove(20_000));
+        stamps.add(400);
+        assert_eq!((stamps.oldest(), stamps.count(0..1_000)), (Some(400), 2));
+        assert!(stamps.remove(500) && stamps.remove(400) && stamps.oldest().is_none());
+    }
 
     proptest! {
         #[test]

@@ -80,6 +80,12 @@ impl Terms {
         slot.saturating_mul(self.slot)
     }
 
+    /// Whether an asset that was scanned then waits where these terms put it: before the last change it
+    /// was put there by others.
+    pub(super) fn placed(&self, stamp: Ticks) -> bool {
+        self.changed_at <= stamp
+    }
+
     fn promised(&self, stamp: Ticks) -> Ticks {
         if stamp < self.changed_at { self.cadence.max(self.before) } else { self.cadence }
     }

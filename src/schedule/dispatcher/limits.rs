@@ -24,6 +24,11 @@ impl Dispatcher {
         rates.into_iter().flatten().reduce(f64::min)
     }
 
+    /// The part of the rate that sinks and lanes can take, as they were [heard](Dispatcher::hear) last.
+    pub fn throttle(&self) -> f64 {
+        self.throttle.factor()
+    }
+
     fn rate_per_second(&self) -> Option<f64> {
         match self.settings.rate {
             Rate::Max => None,

@@ -338,7 +338,7 @@ impl Dispatcher {
             out: self.out,
             returned: self.stats.returned,
             per_second_max: self.per_second_max(),
-            throttle: self.throttle.factor(),
+            throttle: self.throttle(),
             covered_in: self.coverage.left(),
             is_paused: self.settings.orders.is_paused,
             requests: self.requests.len(),

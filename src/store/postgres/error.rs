@@ -1,6 +1,7 @@
 //! What can go wrong with Postgres, and whether trying again helps. No variant holds a secret.
 
 use std::io;
+use std::time::Duration;
 
 use deadpool_postgres::PoolError;
 
@@ -26,6 +27,8 @@ pub enum DatabaseError {
     /// The server did not answer in time, or no connection became free.
     #[error("timed out connecting to {server}")]
     TimedOut { server: String },
+    #[error("the database did not answer within {}", humantime::format_duration(*.within))]
+    Silent { within: Duration },
     #[error("the connection with the lock on the source was lost: another import may have begun")]
     ClaimLost,
     #[error("a statement failed")]
@@ -45,9 +48,10 @@ impl DatabaseError {
             | DatabaseError::Tls(_)
             | DatabaseError::Pool(_)
             | DatabaseError::Rows { .. } => Fault::SetUp,
-            DatabaseError::TimedOut { .. } | DatabaseError::ClaimLost | DatabaseError::Spool(_) => {
-                Fault::Connection
-            }
+            DatabaseError::TimedOut { .. }
+            | DatabaseError::Silent { .. }
+            | DatabaseError::ClaimLost
+            | DatabaseError::Spool(_) => Fault::Connection,
             // Nothing was sent yet that could be at fault.
             DatabaseError::Connect { source: err, .. } => match fault::of(err) {
                 Fault::Connection | Fault::Statement => Fault::Connection,

@@ -129,7 +129,8 @@ impl Candidate {
         if too_far.is_some() {
             return Ok(Asked::NotYet(not_yet));
         }
-        let lease = take(&client, clock, &self.holder, self.ttl, dead).await?;
+        let taken = take(&client, clock, &self.holder, self.ttl, dead);
+        let lease = in_time(&client, self.ttl, taken).await?;
         // None: somebody else was faster.
         Ok(lease.map_or(Asked::NotYet(NotYet { ask_again_in: LOOK_MIN, ..not_yet }), Asked::Lease))
     }
@@ -137,7 +138,7 @@ impl Candidate {
     /// How long the lease that there is runs on; zero if there is none.
     async fn look(&mut self, client: &Session, clock: &Clock) -> Result<Duration, DatabaseError> {
         let sent_at = clock.now();
-        let row = client.query_opt(LOOK, &[&NAME]).await?;
+        let row = in_time(client, self.ttl, client.query_opt(LOOK, &[&NAME])).await?;
         let now = clock.now();
         if self.round_trips.len() == ROUND_TRIPS {
             self.round_trips.pop_front();
@@ -160,5 +161,21 @@ impl Candidate {
         round_trips.sort_unstable();
         let round_trip = *round_trips.get(round_trips.len() / 2)?;
         (max < round_trip).then_some(TooFar { round_trip, max })
+    }
+}
+
+/// A server that is silent for as long as a lease holds may have been left for another: it is asked on
+/// another connection next.
+async fn in_time<T, E: Into<DatabaseError>>(
+    client: &Session,
+    within: Duration,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, DatabaseError> {
+    match tokio::time::timeout(within, answer).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_elapsed) => {
+            client.discard();
+            Err(DatabaseError::Silent { within })
+        }
     }
 }
