@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scanflow::clock::Clock;
 use scanflow::model::Lane;
-use scanflow::schedule::{Agenda, Filling, Means, PlanPreview, Preview as Foreseen};
+use scanflow::schedule::{Agenda, Filling, Means, PlanPreview, Preview as Foreseen, Rate};
 use scanflow::store::postgres;
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ impl Preview {
         let config = &context.config;
         let means = Means {
             workers: config.run.workers,
+            rate: config.schedule.rate,
             per_second_max: config.limits.scans_per_second_max,
             first_within: config.schedule.first_within,
         };
@@ -87,7 +88,7 @@ fn object(foreseen: &Foreseen) -> Value {
         "plans": foreseen.plans.iter().map(plan).collect::<Vec<_>>(),
         "nominal_per_second": foreseen.nominal,
         "need_per_second": number(foreseen.need),
-        "allowed_per_second": foreseen.allowed,
+        "allowed_per_second": number(foreseen.allowed),
         "is_enough": foreseen.is_enough(),
         "reserve": foreseen.reserve(),
         "healed_in_seconds": foreseen.healed_in().map(|length| length.as_secs_f64()),
@@ -135,15 +136,21 @@ fn table(
         true => writeln!(out, "nothing is watched: `scanflow import` reads a fleet\n")?,
         false => writeln!(out, "{}\n", table.trim_fmt())?,
     }
+    let allowed = match (means.rate, foreseen.allowed.is_finite()) {
+        (_, false) => "no limit but credits".to_owned(),
+        (Rate::Auto, _) => {
+            let buffer = context.config.schedule.buffer;
+            format!("{} allowed (buffer {buffer})", rate(foreseen.allowed))
+        }
+        (Rate::Max | Rate::PerSecond(_), _) => format!("{} allowed", rate(foreseen.allowed)),
+    };
     writeln!(
         out,
-        "scans a second  {} in the long run, {} needed now, {} allowed (buffer {})",
+        "scans a second  {} in the long run, {} needed now, {allowed}",
         rate(foreseen.nominal),
         rate(foreseen.need),
-        rate(foreseen.allowed),
-        context.config.schedule.buffer,
     )?;
-    writeln!(out, "reserve         {}", reserve(foreseen))?;
+    writeln!(out, "reserve         {}", reserve(foreseen, means))?;
     for lane in Lane::ALL {
         let expected = foreseen.expectation.lanes[lane];
         writeln!(
@@ -159,15 +166,18 @@ fn table(
     writeln!(out, "full coverage   {}", coverage(foreseen, means))
 }
 
-fn reserve(foreseen: &Foreseen) -> String {
+fn reserve(foreseen: &Foreseen, means: Means) -> String {
+    if foreseen.allowed.is_infinite() {
+        return "as much as credits let through".to_owned();
+    }
     if foreseen.is_enough() {
         return format!("{:.0} % of what is allowed", 100.0 * foreseen.reserve());
     }
     match foreseen.healed_in() {
         Some(Duration::ZERO) => format!(
-            "none: {} scans a second would be needed to keep every promise; a larger \
-             schedule.buffer keeps them",
-            rate(foreseen.need)
+            "none: {} scans a second would be needed to keep every promise; a larger {} keeps them",
+            rate(foreseen.need),
+            if means.rate == Rate::Auto { "schedule.buffer" } else { "schedule.rate" },
         ),
         Some(length) => format!(
             "none: promises are broken, and are all kept again in about {}",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Agenda, Expectation, PlanProgress};
+use super::{Agenda, Expectation, PlanProgress, Rate};
 use crate::model::UnixTime;
 
 /// What is set apart from what the agenda knows.
@@ -10,6 +10,7 @@ use crate::model::UnixTime;
 pub struct Means {
     /// Threads that judge.
     pub workers: usize,
+    pub rate: Rate,
     /// Scans a second that nothing exceeds.
     pub per_second_max: Option<f64>,
     pub first_within: Option<Duration>,
@@ -24,7 +25,8 @@ pub struct Preview {
     pub nominal: f64,
     /// The smallest constant rate that keeps every promise from now on; infinite if one is broken.
     pub need: f64,
-    /// What may go out at most: the buffer times what is nominal, or a limit below that.
+    /// What may go out at most: the buffer times what is nominal, or the rate that is set, or a limit
+    /// below that; infinite if credits alone hold back.
     pub allowed: f64,
     pub expectation: Expectation,
     /// Until every asset was scanned once; zero if all were. With `auto` as predicted: if scans take as
@@ -38,7 +40,7 @@ pub struct PlanPreview {
     pub progress: PlanProgress,
     pub nominal: f64,
     pub need: f64,
-    /// What it gets.
+    /// What it gets; in the long run, if the rate is set.
     pub rate: f64,
 }
 
@@ -48,19 +50,25 @@ impl Preview {
         let plan = |progress: PlanProgress| {
             let (need, rate) = agenda.rates_of(&progress.plan);
             let nominal = progress.assets as f64 / progress.cadence.as_secs_f64();
+            let rate = if means.rate == Rate::Auto { rate } else { nominal };
             PlanPreview { progress, nominal, need, rate }
         };
         let plans: Vec<PlanPreview> = agenda.plans(now).into_iter().map(plan).collect();
         let expectation = agenda.expectation();
-        let allowed = means.per_second_max.unwrap_or(f64::INFINITY).min(agenda.per_second_max());
+        let limit = means.per_second_max.unwrap_or(f64::INFINITY);
+        let (allowed, set) = match means.rate {
+            Rate::Auto => (agenda.per_second_max(), f64::INFINITY),
+            Rate::PerSecond(rate) => (rate, rate),
+            Rate::Max => (f64::INFINITY, f64::INFINITY),
+        };
+        let (allowed, new) = (allowed.min(limit), set.min(limit));
         let covered_in = match (expectation.never_scanned, means.first_within) {
             (0, _) => Duration::ZERO,
             (_, Some(within)) => within,
             (count, None) => {
                 let judged = expectation.first_scans / means.workers.max(1) as u32;
-                let limited = means.per_second_max.map(|rate| count as f64 / rate);
-                let limited = limited.and_then(|length| Duration::try_from_secs_f64(length).ok());
-                judged.max(limited.unwrap_or_default())
+                let limited = Duration::try_from_secs_f64(count as f64 / new);
+                judged.max(limited.unwrap_or(Duration::MAX))
             }
         };
         Preview {
@@ -75,7 +83,7 @@ impl Preview {
 
     /// Whether every promise can be kept.
     pub fn is_enough(&self) -> bool {
-        self.need <= self.allowed
+        self.need.is_finite() && self.need <= self.allowed
     }
 
     /// The part of what is allowed that nobody needs now.
@@ -83,13 +91,14 @@ impl Preview {
         (1.0 - self.need.max(self.nominal) / self.allowed).max(0.0)
     }
 
-    /// Until all that is overdue is back inside its cadence; zero if nothing is, None if never.
+    /// Until all that is overdue is back inside its cadence; zero if nothing is, None if never, or if
+    /// credits alone decide.
     pub fn healed_in(&self) -> Option<Duration> {
         let overdue: u64 = self.plans.iter().map(|plan| plan.progress.overdue).sum();
         let spare = self.allowed - self.nominal;
         match overdue {
             0 => Some(Duration::ZERO),
-            _ if spare <= 0.0 => None,
+            _ if spare <= 0.0 || spare.is_infinite() => None,
             count => Duration::try_from_secs_f64(count as f64 / spare).ok(),
         }
     }
@@ -104,7 +113,8 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
     const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
-    const MEANS: Means = Means { workers: 2, per_second_max: None, first_within: None };
+    const MEANS: Means =
+        Means { workers: 2, rate: Rate::Auto, per_second_max: None, first_within: None };
 
     /// Of enterprise: a day each, by the age of their last scan.
     fn preview(ages: impl Iterator<Item = Option<Duration>>, means: Means) -> Preview {
@@ -142,6 +152,22 @@ mod tests {
         assert!(broken.need.is_infinite() && !broken.is_enough());
         let healed = broken.healed_in().expect("there is a buffer").as_secs_f64();
         assert!((0.99..1.01).contains(&(healed * 1.1 / 8_640.0)), "1.2/s - 0.1/s: {healed}");
+    }
+
+    #[test]
+    fn a_rate_that_is_set_is_what_is_allowed() {
+        let even = || (0..86_400).map(|age| Some(Duration::from_secs(age) * 9 / 10));
+        let of = |rate, per_second_max| preview(even(), Means { rate, per_second_max, ..MEANS });
+        let slow = of(Rate::PerSecond(0.5), None);
+        assert!(slow.allowed == 0.5 && !slow.is_enough() && slow.plans[0].rate == slow.nominal);
+        let max = of(Rate::Max, None);
+        assert!(max.allowed.is_infinite() && max.is_enough() && max.reserve() == 1.0);
+        assert_eq!(of(Rate::Max, Some(7.0)).allowed, 7.0);
+        let broken = preview((0..9).map(|_| Some(2 * DAY)), Means { rate: Rate::Max, ..MEANS });
+        assert!(!broken.is_enough() && broken.healed_in().is_none());
+        let new = Means { rate: Rate::PerSecond(50.0), ..MEANS };
+        let covered_in = preview((0..100_000).map(|_| None), new).covered_in;
+        assert_eq!(covered_in, Duration::from_secs(2_000));
     }
 
     #[test]
