@@ -11,8 +11,8 @@ use scanflow::model::PerLane;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Cadences, Rate};
 use scanflow::stop::Stop;
+use scanflow::store::postgres::Database;
 use scanflow::store::postgres::requests::{Wish, ask, progress};
-use scanflow::store::postgres::{Database, DatabaseError};
 use scanflow_dataflows::{Lead, lead};
 use serde::Serialize;
 
@@ -99,7 +99,7 @@ impl Requests {
             Arm::Saturated => Lead { cadences: second(&task.cadences), rate: Rate::Max, ..task },
         };
         let asking = async {
-            let asked = self.ask(server, clock, &feed).await;
+            let asked = self.ask(arm, server, clock, &feed).await;
             stop.request();
             asked
         };
@@ -126,7 +126,13 @@ impl Requests {
         })
     }
 
-    async fn ask(&self, server: &Server, clock: &Clock, feed: &Feed) -> anyhow::Result<Asked> {
+    async fn ask(
+        &self,
+        arm: Arm,
+        server: &Server,
+        clock: &Clock,
+        feed: &Feed,
+    ) -> anyhow::Result<Asked> {
         let begun = loop {
             match feed.progress() {
                 Some(progress) => break progress,
@@ -135,7 +141,11 @@ impl Requests {
         };
         let client = server.connections.control.client().await?;
         let zones = client.query("select id from zones order by hashint8(id)", &[]).await?;
-        let zones: Vec<i64> = zones.iter().map(|row| row.get(0)).collect();
+        let mut zones: Vec<i64> = zones.iter().map(|row| row.get(0)).collect();
+        // Others than before: what was just scanned for somebody is refused.
+        if matches!(arm, Arm::Saturated) {
+            zones.reverse();
+        }
         drop(client);
         let database = server.open(self.askers)?;
         let each = self.requests.div_ceil(self.askers);
@@ -168,17 +178,22 @@ async fn ask_each(
     database: &Database,
     clock: &Clock,
     zones: &[i64],
-) -> Result<Vec<Duration>, DatabaseError> {
+) -> anyhow::Result<Vec<Duration>> {
     let mut took = Vec::with_capacity(zones.len());
     for zone in zones {
         let requested_by = "scanflow-bench".to_owned();
         let wish = Wish { assets: Some(vec![*zone]), requested_by, ..Wish::default() };
         let started = clock.now();
         let request = ask(database, &wish).await?.request;
-        while !progress(database, request).await?.is_over() {
+        let answered = loop {
+            let progress = progress(database, request).await?;
+            if progress.is_over() {
+                break progress;
+            }
             tokio::time::sleep(LOOK).await;
-        }
+        };
         took.push(clock.now().since(started));
+        anyhow::ensure!(answered.scanned == 1, "zone {zone} was not scanned: {answered:?}");
     }
     Ok(took)
 }
