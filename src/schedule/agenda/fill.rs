@@ -16,8 +16,8 @@ const ARRIVALS_MAX: usize = 1 << 16;
 pub struct Filling {
     agenda: Agenda,
     arrivals: Vec<Arrival>,
-    /// Numbers of arrivals by their flows and slots, as one number each: a fifth of the time of sorting
-    /// the arrivals.
+    /// Numbers of arrivals by their flows and slots, as one number each, which sorts in less time than the
+    /// arrivals do.
     order: Vec<u64>,
 }
 
