@@ -6,28 +6,36 @@
 //!    v                                           |                 |
 //!  schedule --> partition_by_cost --> fast --> load --> check --> write
 //!    ^                   |
-//!    |                   +---------> slow --> load --> check --> write
-//!    |                                           |                 |
-//!    +------------ tickets of the slow lane <----+-----------------+
+//!    |                   |               +--------- shards done <------------+
+//!    |                   |               v                                   |
+//!    |                   +---> slow --> plan --> load_range --> check --> assemble --> write
+//!    |                                   |                                               |
+//!    +----- tickets of the slow lane <---+-----------------------------------------------+
 //! ```
-//! The tickets that `load` returns are of assets that have vanished. What each operator holds: `schedule`
-//! one capability and the open tickets; `load`, `check` and `write` one capability a message. A
-//! ticket returns when its outcome is durable, and only that gives credits back: the frontier of a
-//! lane acknowledges nothing.
+//! The tickets that `load` and `plan` return are of assets that have vanished. What each operator
+//! holds: `schedule` one capability and the open tickets; the others one capability a message, `plan`
+//! until the shards of a scan are done. A ticket returns when its outcome is durable, and only that
+//! gives credits back: the frontier of a lane acknowledges nothing.
 //!
-//! The slow lane has no sharding yet: `plan`, `load_range` and `assemble` will take the place of
-//! `load` in it, for zones above 10,000 records.
+//! In the slow lane a zone with many records is read in shards, by all workers, a few at a time; what
+//! they find is put together where they were planned, and written in one transaction.
 
 use std::rc::Rc;
 
 use scanflow::clock::Clock;
 use scanflow::model::{Epoch, Lane, PerLane, ScanEvent, Ticket};
-use scanflow::operators::{Source, check, load, partition_by_cost, schedule, write};
+use scanflow::operators::{
+    PlanLimits, Source, Turns, assemble, check, load, load_range, partition_by_cost, plan,
+    schedule, write,
+};
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 use timely::dataflow::{Scope, StreamVec};
 use tokio::runtime::Handle;
 
 use crate::Job;
+
+type Events<'s> = StreamVec<'s, Epoch, (Ticket, ScanEvent)>;
+type Tickets<'s> = StreamVec<'s, Epoch, Ticket>;
 
 /// Builds the graph on one worker. `source` is Some on the worker that schedules.
 pub(crate) fn scan(
@@ -46,28 +54,61 @@ pub(crate) fn scan(
 
     let (fast, slow) = partition_by_cost(events);
 
-    lane(fast, Lane::Fast, job, clock, runtime).connect_loop(fast_acked);
-    lane(slow, Lane::Slow, job, clock, runtime).connect_loop(slow_acked);
+    let turns = Turns::new(job.config.slice, job.config.slow_share);
+    let [fast_lane, slow_lane] =
+        Lane::ALL.map(|lane| LaneParts { lane, job, clock, runtime, turns: turns.clone() });
+    fast_lane.fast(fast).connect_loop(fast_acked);
+    slow_lane.slow(slow).connect_loop(slow_acked);
 }
 
-/// From events to the tickets of what is durable.
-fn lane<'s>(
-    events: StreamVec<'s, Epoch, (Ticket, ScanEvent)>,
+/// What a lane is built of.
+struct LaneParts<'j> {
     lane: Lane,
-    job: &Job,
-    clock: &Clock,
-    runtime: &Handle,
-) -> StreamVec<'s, Epoch, Ticket> {
-    let limits = job.config.lane[lane];
-    let meter = job.telemetry.lane(lane, clock.clone());
-    let (store, sink) = (job.stores[lane].clone(), job.sinks[lane].clone());
+    job: &'j Job,
+    clock: &'j Clock,
+    runtime: &'j Handle,
+    turns: Turns,
+}
 
-    let (loaded, vanished) =
-        load(events, meter.clone(), runtime, store, job.checks, job.feed.loading(), limits.load);
+impl LaneParts<'_> {
+    /// From events to the tickets of what is durable.
+    fn fast<'s>(self, events: Events<'s>) -> Tickets<'s> {
+        let LaneParts { lane, job, clock, runtime, turns } = self;
+        let (limits, store) = (job.config.lane[lane], job.stores[lane].clone());
+        let meter = job.telemetry.lane(lane, clock.clone());
 
-    let outcomes = check(loaded, meter.clone(), job.checks, job.policy.clone());
+        let loading = job.feed.loading();
+        let (loaded, vanished) =
+            load(events, meter.clone(), runtime, store, job.checks, loading, limits.load);
 
-    let durable = write(outcomes, meter, runtime, sink, job.feed.pressure(), limits.write);
+        let outcomes = check(loaded, meter.clone(), job.checks, job.policy.clone(), turns);
 
-    durable.concat(vanished)
+        let (sink, pressure) = (job.sinks[lane].clone(), job.feed.pressure());
+        write(outcomes, meter, runtime, sink, pressure, limits.write).concat(vanished)
+    }
+
+    /// From events to the tickets of what is durable, by shards.
+    fn slow<'s>(self, events: Events<'s>) -> Tickets<'s> {
+        let LaneParts { lane, job, clock, runtime, turns } = self;
+        let (limits, store) = (job.config.lane[lane], job.stores[lane].clone());
+        let meter = job.telemetry.lane(lane, clock.clone());
+        let (shards_done, shard_acks) = events.scope().feedback(0);
+
+        let cuts = PlanLimits { shard_records: job.config.shard_records, ..PlanLimits::default() };
+        let (stored, loading) = (store.clone(), job.feed.loading());
+        let (parts, vanished) =
+            plan(events, shard_acks, meter.clone(), runtime, stored, loading, cuts);
+
+        let weight_max = limits.load.weight_max;
+        let loaded = load_range(parts, meter.clone(), runtime, store, job.checks, weight_max);
+
+        let policy = job.policy.clone();
+        let chunks = check(loaded, meter.clone(), job.checks, policy, turns.clone());
+
+        let (outcomes, done) = assemble(chunks, meter.clone(), job.checks, turns);
+        done.connect_loop(shards_done);
+
+        let (sink, pressure) = (job.sinks[lane].clone(), job.feed.pressure());
+        write(outcomes, meter, runtime, sink, pressure, limits.write).concat(vanished)
+    }
 }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use scanflow::checks;
-use scanflow::model::{AssetId, ConfigVersion, RecordType, Snapshot, ZoneSnapshot};
+use scanflow::model::{
+    AssetId, AssetKind, ConfigVersion, OwnerRange, Record, RecordType, Snapshot, ZoneSnapshot,
+};
 use scanflow::store::postgres::Database;
-use scanflow::store::{self, SnapshotStore, memory};
+use scanflow::store::{self, SnapshotStore, load_shard_with_references, memory};
 use scanflow_testing::TestDatabase;
 use tokio::runtime::Runtime;
 
 /// Mail domains whose SPF is behind aliases, so that a check asks for the names.
-const FLEET: [(i64, &str, &str); 4] = [
+const FLEET: [(i64, &str, &str); 5] = [
     (
         1,
         "a.test",
@@ -22,7 +24,16 @@ const FLEET: [(i64, &str, &str); 4] = [
     (2, "b.test", "mail CNAME x.sub.b.test\nwww A 192.0.2.1"),
     (3, "sub.b.test", "x TXT v=spf1 -all\nx CNAME mail.b.test"),
     (4, "c.test", "www MX 1 x\nwww CNAME gone.b.test"),
+    (GIANT, "d.test", SHARDED),
 ];
+
+const GIANT: i64 = 5;
+
+/// Owners that other orders than that of bytes would sort otherwise, one of them with several records.
+/// What is asked of one lies in another shard, or in another zone.
+const SHARDED: &str = "@ A 192.0.2.1\n@ MX 1 x\n_dmarc CNAME _dmarc.a-b\n_dmarc.a-b TXT v=DMARC1
+     a-b MX 1 x\na-b CNAME x.sub.b.test\nab A 10.0.0.1\nab A 10.0.0.2\nab A 10.0.0.3\n*.ab A 10.0.0.4
+     x.ab A 192.0.2.1\ncut NS x\nhost.cut A 192.0.2.1\nz9 TXT x\nz_ TXT x\n* CNAME www.a.test";
 
 /// The zone with another plan than its account.
 const OWN_PLAN: i64 = 2;
@@ -64,6 +75,9 @@ fn postgres() -> Database {
                     values ($1, 1, $2, 100, $2, $3, true, gen_random_uuid())";
                 let plan = (id == OWN_PLAN).then_some(&zone.plan);
                 client.execute(insert, &[&id, &name, &plan]).await.expect("a zone");
+                let count = i32::try_from(zone.records.len()).expect("few");
+                let update = "update zones set record_count = $2 where id = $1";
+                client.execute(update, &[&id, &count]).await.expect("a zone");
                 for record in &zone.records {
                     let insert = "insert into records (zone_id, name, type, content, priority)
                         values ($1, $2, $3, $4, $5)";
@@ -135,6 +149,61 @@ fn a_name_without_records_in_the_fleet_is_known_to_be_empty() {
         let zone = load(&*store, &[4]).remove(&AssetId(4)).expect("loaded");
         assert_eq!(zone.fleet_at("gone.b.test"), Some(&[][..]));
     }
+}
+
+#[test]
+fn every_store_gives_the_same_shards_of_owners_in_the_order_of_bytes() {
+    let stores = candidates();
+    let all = load(&*stores[0], &[GIANT]).remove(&AssetId(GIANT)).expect("loaded");
+    for records_max in 1..=all.records.len() {
+        let of = |store: &Arc<dyn SnapshotStore>| RUNTIME.block_on(shards(&**store, records_max));
+        let [memory, postgres] = [0, 1].map(|store| of(&stores[store]));
+        assert_eq!(memory, postgres, "{records_max}");
+        let records = memory.iter().map(|shard| &shard.records);
+        let read: Vec<Record> = records.clone().flatten().cloned().collect();
+        assert_eq!(
+            read,
+            all.records.clone().into_vec(),
+            "{records_max}: each record once, in order"
+        );
+        assert!(records_max == all.records.len() || 1 < memory.len(), "{records_max}");
+        assert!(records.clone().all(|records| !records.is_empty()), "{records_max}");
+    }
+}
+
+/// Loads a zone shard by shard.
+async fn shards(store: &dyn SnapshotStore, records_max: usize) -> Vec<ZoneSnapshot> {
+    let asset = AssetId(GIANT);
+    let cut = store.cut(asset, records_max).await.expect("a working store").expect("a zone");
+    let mut shards = Vec::new();
+    for owners in OwnerRange::cut_behind(&cut.ends) {
+        let version = cut.config_version;
+        let shard = load_shard_with_references(store, checks::ALL, asset, &owners, version).await;
+        match shard.expect("a working store").expect("the version that was cut") {
+            Snapshot::Zone(zone) => shards.push(zone),
+            Snapshot::Account(account) => panic!("{account:?}"),
+        }
+        let later = ConfigVersion(version.0 + 1);
+        let other = load_shard_with_references(store, checks::ALL, asset, &owners, later).await;
+        assert_eq!(other.expect("a working store"), None, "another version than was cut");
+    }
+    shards
+}
+
+#[test]
+fn what_is_no_giant_is_one_shard_and_what_has_vanished_is_none() {
+    let store = postgres();
+    let cut = |asset| RUNTIME.block_on(store.cut(AssetId(asset), 10)).expect("a working store");
+    assert_eq!(cut(100).map(|cut| (cut.kind, cut.ends)), Some((AssetKind::Account, Vec::new())));
+    assert_eq!(cut(1).map(|cut| (cut.kind, cut.ends)), Some((AssetKind::Zone, Vec::new())));
+    assert_eq!(cut(99), None);
+    let collation = "select collation_name::text from information_schema.columns
+        where table_name = 'records' and column_name = 'name'";
+    let collation = RUNTIME.block_on(async {
+        let client = store.client().await.expect("a connection");
+        client.query_one(collation, &[]).await.expect("a column").get::<_, String>(0)
+    });
+    assert_eq!(collation, "C", "whatever the database has");
 }
 
 #[test]

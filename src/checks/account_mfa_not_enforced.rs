@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Severity, Snapshot, UnknownReason, Verdict,
 };
@@ -18,6 +18,7 @@ static ABOUT: About = About {
     title: "MFA is not enforced",
     severity: Severity::High,
     asset: AssetKind::Account,
+    judges: Judges::Asset,
     needs: &[Facet::Account],
     fires_on_absence: false,
     remediation: "Enforce two-factor authentication or SSO for all members",

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Record, RecordType, Severity, Snapshot, Verdict,
     ZoneSnapshot, ancestors,
@@ -19,6 +19,7 @@ static ABOUT: About = About {
     title: "Any certification authority may issue",
     severity: Severity::Low,
     asset: AssetKind::Zone,
+    judges: Judges::Asset,
     needs: &[Facet::Records],
     fires_on_absence: true,
     remediation: "Publish CAA with issue, issuewild and iodef at the apex",
@@ -35,7 +36,7 @@ impl Check for CaaMissing {
         if !zone.state.is_active() {
             return Verdict::NotApplicable;
         }
-        let Some(host) = host(zone) else { return Verdict::NotApplicable };
+        let Some(host) = host(zone, &mut |_| {}) else { return Verdict::NotApplicable };
         if has_caa(zone, &mut |_| {}) {
             return Verdict::Pass;
         }
@@ -44,28 +45,40 @@ impl Check for CaaMissing {
     }
 
     fn refer(&self, zone: &ZoneSnapshot, ask: &mut dyn FnMut(&str)) {
-        if zone.state.is_active() && host(zone).is_some() {
+        if zone.state.is_active() && host(zone, ask).is_some() {
             has_caa(zone, ask);
         }
     }
 }
 
-/// The first name that a certificate may be wanted for.
-fn host(zone: &ZoneSnapshot) -> Option<&str> {
+/// The first name that a certificate may be wanted for. What has to be known of other shards for that
+/// is asked for, and until then no name is found that may lie below a zone cut.
+fn host<'z>(zone: &'z ZoneSnapshot, ask: &mut dyn FnMut(&str)) -> Option<&'z str> {
     let mut hosts = zone.records.owners().filter(|(_, set)| set.iter().any(leads_to_an_address));
-    hosts.find(|(owner, _)| !is_delegated(zone, owner)).map(|(owner, _)| owner)
+    hosts.find(|(owner, _)| is_delegated(zone, owner, ask) == Some(false)).map(|(owner, _)| owner)
 }
 
 fn leads_to_an_address(record: &Record) -> bool {
     matches!(record.kind, RecordType::A | RecordType::Aaaa | RecordType::Cname | RecordType::Alias)
 }
 
-/// Whether a name lies at or below a zone cut (RFC 1034 §4.2): its data are another zone's.
-fn is_delegated(zone: &ZoneSnapshot, name: &str) -> bool {
-    let below_apex = ancestors(name).take_while(|name| *name != zone.name);
-    below_apex
-        .into_iter()
-        .any(|name| zone.records.at(name).iter().any(|record| record.kind == RecordType::Ns))
+/// Whether a name lies at or below a zone cut (RFC 1034 §4.2): its data are another zone's. None: a
+/// name above it is in another shard, and was asked for.
+fn is_delegated(zone: &ZoneSnapshot, name: &str, ask: &mut dyn FnMut(&str)) -> Option<bool> {
+    let mut is_unknown = false;
+    for name in ancestors(name).take_while(|name| *name != zone.name) {
+        match zone.own_at(name) {
+            Some(records) if records.iter().any(|record| record.kind == RecordType::Ns) => {
+                return Some(true);
+            }
+            Some(_) => {}
+            None => {
+                is_unknown = true;
+                ask(name);
+            }
+        }
+    }
+    (!is_unknown).then_some(false)
 }
 
 /// Whether the apex or an ancestor has CAA. Names that nothing is known of are asked for.

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::dmarc::dmarc_record;
 use super::mail_domains::mail_domains;
 use super::texts::texts;
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Severity, Snapshot, UnknownReason, Verdict, ZoneSnapshot,
     ancestors, is_at_or_below,
@@ -25,6 +25,7 @@ static ABOUT: About = About {
     title: "Mail domain without a DMARC policy",
     severity: Severity::High,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: true,
     remediation: "Publish a DMARC record with p=none and rua, read the reports, then enforce",

@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::dmarc::{Handling, Policy, dmarc_record};
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Record, RecordType, Severity, Snapshot, Verdict,
 };
@@ -20,6 +20,7 @@ static ABOUT: About = About {
     title: "DMARC policy does not enforce",
     severity: Severity::Medium,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: false,
     remediation: "Raise the policy to quarantine, then to reject, as the reports allow",

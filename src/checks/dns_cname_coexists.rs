@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Record, RecordType, Severity, Snapshot, Verdict,
 };
@@ -19,6 +19,7 @@ static ABOUT: About = About {
     title: "CNAME next to other data",
     severity: Severity::Medium,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: false,
     remediation: "Keep either the CNAME or the other records of this name",

@@ -10,7 +10,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::json;
 
 use super::special_purpose::special_purpose;
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Record, RecordType, Severity, Snapshot, Verdict, ZoneKind,
 };
@@ -23,6 +23,7 @@ static ABOUT: About = About {
     title: "Private or reserved address in a public zone",
     severity: Severity::Low,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: false,
     remediation: "Move the record to an internal zone or to a split horizon",

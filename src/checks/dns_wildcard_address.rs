@@ -3,14 +3,15 @@
 //! Fires for an owner `*.x` with A, AAAA, CNAME or ALIAS (RFC 4592). Not for other types, nor in a
 //! zone with the tag `wildcard-ok`. Subject: `owner TYPE`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
-    AssetKind, CheckId, Facet, Finding, Record, RecordType, Severity, Snapshot, Verdict,
-    ZoneSnapshot, ancestors,
+    AssetKind, CheckId, Facet, Finding, NamesBelow, Record, RecordType, Severity, Snapshot,
+    Verdict, ZoneSnapshot,
 };
 
 pub(crate) struct DnsWildcardAddress;
@@ -21,13 +22,14 @@ static ABOUT: About = About {
     title: "Wildcard answers for every name",
     severity: Severity::Medium,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: false,
     remediation: "List the names that are needed and delete the wildcard",
     reference: "RFC 4592",
 };
 
-/// Evidence shows no more contents of a wildcard, nor names beside it.
+/// Evidence shows no more contents of a wildcard.
 const SHOWN_MAX: usize = 5;
 
 impl Check for DnsWildcardAddress {
@@ -40,13 +42,18 @@ impl Check for DnsWildcardAddress {
         if zone.state.has_tag("wildcard-ok") {
             return Verdict::NotApplicable;
         }
-        let wildcards: Vec<(&str, &[Record])> = wildcards(zone).collect();
-        if wildcards.is_empty() {
+        if wildcards(zone).next().is_none() {
             return Verdict::Pass;
         }
-        let explicit = explicit_names(zone, wildcards.iter().map(|(parent, _)| *parent));
-        let findings = wildcards.iter().map(|(parent, set)| finding(set, &explicit[parent]));
+        let explicit = explicit_names(zone);
+        let findings = wildcards(zone).map(|(parent, set)| finding(set, &explicit[parent]));
         Verdict::of(findings.collect())
+    }
+
+    fn refer_below(&self, zone: &ZoneSnapshot, ask: &mut dyn FnMut(&str)) {
+        if !zone.state.has_tag("wildcard-ok") {
+            wildcards(zone).for_each(|(parent, _)| ask(parent));
+        }
     }
 }
 
@@ -64,37 +71,19 @@ fn leads_to_an_address(kind: &RecordType) -> bool {
     matches!(kind, RecordType::A | RecordType::Aaaa | RecordType::Cname | RecordType::Alias)
 }
 
-/// Names below a wildcard's parent that have records of their own.
-#[derive(Default)]
-struct Explicit<'z> {
-    count: usize,
-    first: Vec<&'z str>,
-}
-
-/// One pass over the zone for all its wildcards.
-fn explicit_names<'z>(
-    zone: &'z ZoneSnapshot,
-    parents: impl Iterator<Item = &'z str>,
-) -> BTreeMap<&'z str, Explicit<'z>> {
-    let mut explicit: BTreeMap<&str, Explicit> =
-        parents.map(|p| (p, Explicit::default())).collect();
-    for (owner, _) in zone.records.owners() {
-        for parent in ancestors(owner).skip(1) {
-            if owner.strip_prefix("*.") == Some(parent) {
-                continue;
-            }
-            if let Some(below) = explicit.get_mut(parent) {
-                below.count += 1;
-                if below.first.len() < SHOWN_MAX {
-                    below.first.push(owner);
-                }
-            }
-        }
+/// Names below the parents of the zone's wildcards that have records of their own.
+fn explicit_names(zone: &ZoneSnapshot) -> Cow<'_, BTreeMap<String, NamesBelow>> {
+    if let Some(shard) = &zone.shard {
+        return Cow::Borrowed(&shard.below);
     }
-    explicit
+    // One pass over the zone for all its wildcards.
+    let parents = wildcards(zone).map(|(parent, _)| (parent.to_owned(), NamesBelow::default()));
+    let mut below = parents.collect();
+    zone.records.owners().for_each(|(owner, _)| NamesBelow::count(&mut below, owner));
+    Cow::Owned(below)
 }
 
-fn finding(set: &[Record], explicit: &Explicit) -> Finding {
+fn finding(set: &[Record], explicit: &NamesBelow) -> Finding {
     let subject = format!("{} {}", set[0].name, set[0].kind);
     let contents: Vec<&str> = set.iter().take(SHOWN_MAX).map(|r| r.content.as_str()).collect();
     let names = json!({ "count": explicit.count, "first": explicit.first });

@@ -5,7 +5,8 @@
 //! listed (`dead_code`).
 
 use crate::model::{
-    AssetKind, CheckId, Facet, Severity, Snapshot, UnknownReason, Verdict, ZoneSnapshot,
+    AssetKind, CheckId, Facet, Severity, Snapshot, UnknownReason, Verdict, VerdictKind,
+    ZoneSnapshot,
 };
 
 mod account_mfa_not_enforced;
@@ -62,6 +63,7 @@ pub struct About {
     pub severity: Severity,
     /// The kind of assets that it judges. Others are never asked.
     pub asset: AssetKind,
+    pub judges: Judges,
     /// Without any of these the verdict is `unknown`, and `judge` is not called.
     pub needs: &'static [Facet],
     /// Whether it finds what is *not* there. Such a check says nothing about partial records.
@@ -80,10 +82,30 @@ pub trait Check: Send + Sync {
     /// The verdict on an asset of the right kind whose needed facets are known.
     fn judge(&self, snapshot: &Snapshot) -> Verdict;
 
-    /// Asks for the names outside of the zone that `judge` will look up with
+    /// Asks for the names outside of the zone, or of its shard, that `judge` will look up with
     /// [`ZoneSnapshot::fleet_at`]. It is called again when some were answered, until it asks for
     /// nothing new: an alias leads from one answer to the next.
     fn refer(&self, _zone: &ZoneSnapshot, _ask: &mut dyn FnMut(&str)) {}
+
+    /// Of a shard: asks for the names whose [`NamesBelow`](crate::model::NamesBelow) in the whole zone
+    /// `judge` will look up.
+    fn refer_below(&self, _zone: &ZoneSnapshot, _ask: &mut dyn FnMut(&str)) {}
+
+    /// The verdict on an asset whose shards got these, at least one, in the order of their owners.
+    fn merge(&self, shards: &[VerdictKind]) -> VerdictKind {
+        shards.iter().copied().reduce(VerdictKind::and).unwrap_or(VerdictKind::NotApplicable)
+    }
+}
+
+/// What the findings of a check are about, which decides how those of a zone's shards make one verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judges {
+    /// The asset as a whole. Of a shard it says what is to be said if there were nothing else; of shards
+    /// that find the same subject the one with the first owners counts.
+    Asset,
+    /// Each owner name by itself, with what it asks for of others. No two owners have a subject in
+    /// common.
+    Owners,
 }
 
 /// No check of this version has the id.
@@ -139,16 +161,23 @@ pub fn evaluate(check: &dyn Check, snapshot: &Snapshot) -> Verdict {
     Verdict::Unknown { reason, findings: check.judge(snapshot).into_findings() }
 }
 
-/// Asks for every name outside of the zone that some check will look up. Checks that will not be
-/// judged on this zone ask for nothing.
+/// Asks for every name outside of the zone, or of its shard, that some check will look up. Checks that
+/// will not be judged on this zone ask for nothing.
 pub fn refer(checks: Checks, zone: &ZoneSnapshot, ask: &mut dyn FnMut(&str)) {
-    for check in checks {
+    judged(checks, zone).for_each(|check| check.refer(zone, ask));
+}
+
+/// Asks for every name below which some check will count the names of the whole zone.
+pub fn refer_below(checks: Checks, zone: &ZoneSnapshot, ask: &mut dyn FnMut(&str)) {
+    judged(checks, zone).for_each(|check| check.refer_below(zone, ask));
+}
+
+fn judged(checks: Checks, zone: &ZoneSnapshot) -> impl Iterator<Item = &'static dyn Check> {
+    let is_silenced = !zone.records_complete;
+    checks.iter().copied().filter(move |check| {
         let About { asset, fires_on_absence, .. } = check.about();
-        let silenced = *fires_on_absence && !zone.records_complete;
-        if *asset == AssetKind::Zone && !silenced {
-            check.refer(zone, ask);
-        }
-    }
+        *asset == AssetKind::Zone && !(is_silenced && *fires_on_absence)
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::mail_domains::mail_domains;
 use super::spf::is_spf;
 use super::texts::texts;
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Record, Severity, Snapshot, UnknownReason, Verdict,
     ZoneSnapshot,
@@ -23,6 +23,7 @@ static ABOUT: About = About {
     title: "Mail domain without SPF",
     severity: Severity::High,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: true,
     remediation: "Publish an SPF record that ends with -all or ~all",

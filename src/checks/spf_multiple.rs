@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::spf::spf_records;
 use super::texts::excerpt;
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{AssetKind, CheckId, Facet, Finding, Severity, Snapshot, Verdict};
 
 pub(crate) struct SpfMultiple;
@@ -18,6 +18,7 @@ static ABOUT: About = About {
     title: "More than one SPF record",
     severity: Severity::High,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: false,
     remediation: "Merge the SPF records of this name into one",

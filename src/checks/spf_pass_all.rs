@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::spf::{cover_half, ip4, ip6, qualified, spf_records, terms};
 use super::texts::excerpt;
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{AssetKind, CheckId, Facet, Finding, Severity, Snapshot, Verdict};
 
 pub(crate) struct SpfPassAll;
@@ -20,6 +20,7 @@ static ABOUT: About = About {
     title: "SPF lets everyone send",
     severity: Severity::Critical,
     asset: AssetKind::Zone,
+    judges: Judges::Owners,
     needs: &[Facet::Records],
     fires_on_absence: false,
     remediation: "End the SPF record with -all or ~all and list only your own senders",

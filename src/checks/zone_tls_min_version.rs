@@ -6,10 +6,10 @@
 
 use serde_json::json;
 
-use super::{About, Check};
+use super::{About, Check, Judges};
 use crate::model::{
     AssetKind, CheckId, Facet, Finding, Record, Severity, Snapshot, TlsVersion, UnknownReason,
-    Verdict,
+    Verdict, VerdictKind,
 };
 
 pub(crate) struct ZoneTlsMinVersion;
@@ -20,11 +20,15 @@ static ABOUT: About = About {
     title: "TLS 1.0 or 1.1 is accepted",
     severity: Severity::Medium,
     asset: AssetKind::Zone,
+    judges: Judges::Asset,
     needs: &[Facet::Settings, Facet::Records],
     fires_on_absence: false,
     remediation: "Set the minimum TLS version to 1.2 or 1.3",
     reference: "RFC 8996, RFC 9325 §3.1.1",
 };
+
+/// No record of a snapshot, which has some, says whether it is proxied.
+const STATED_NOWHERE: UnknownReason = UnknownReason::Lacks(Facet::Records);
 
 impl Check for ZoneTlsMinVersion {
     fn about(&self) -> &'static About {
@@ -45,11 +49,14 @@ impl Check for ZoneTlsMinVersion {
             return Verdict::of(vec![Finding::new(&zone.name, ABOUT.severity, evidence)]);
         }
         let is_stated = zone.records.is_empty() || zone.records.iter().any(|r| r.proxied.is_some());
-        if is_stated {
-            Verdict::NotApplicable
-        } else {
-            Verdict::unknown(UnknownReason::Lacks(Facet::Records))
-        }
+        if is_stated { Verdict::NotApplicable } else { Verdict::unknown(STATED_NOWHERE) }
+    }
+
+    /// One proxied record is enough, and one whose flag is stated.
+    fn merge(&self, shards: &[VerdictKind]) -> VerdictKind {
+        let states = |kind: &&VerdictKind| **kind != VerdictKind::Unknown(STATED_NOWHERE);
+        let stating = shards.iter().filter(states).copied().reduce(VerdictKind::and);
+        stating.unwrap_or(VerdictKind::Unknown(STATED_NOWHERE))
     }
 }
 

@@ -11,6 +11,12 @@ use crate::operators::{LoadLimits, WriteLimits};
 pub struct JobConfig {
     pub lanes: Lanes,
     pub lane: PerLane<LaneConfig>,
+    /// A zone with more records is judged in shards of about so many.
+    pub shard_records: usize,
+    /// After so long of judging the other operators of a worker get a turn.
+    pub slice: Duration,
+    /// The share of a worker's time that slow work gets while the fast lane has work.
+    pub slow_share: f64,
     /// Width of an epoch.
     pub epoch: Duration,
     /// How long a drain waits for what is out before it drops it.
@@ -58,6 +64,12 @@ impl JobConfig {
             if length.is_zero() {
                 return Err(Impossible::new(key, "must be longer than zero"));
             }
+        }
+        if self.shard_records == 0 {
+            return Err(Impossible::new("lanes.shard_records", "must be at least 1"));
+        }
+        if !(0.0 < self.slow_share && self.slow_share <= 1.0) {
+            return Err(Impossible::new("lanes.slow_share", "must be above 0 and at most 1"));
         }
         for (lane, LaneConfig { credits, load, write }) in
             [("fast", &self.lane.fast), ("slow", &self.lane.slow)]

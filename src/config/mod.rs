@@ -101,6 +101,8 @@ pub struct ScheduleConfig {
 pub struct LanesConfig {
     /// A scan that is predicted to take longer goes to the slow lane. Default: 10.
     pub slow_predicted_ms_min: u64,
+    /// A zone with more records is judged in shards of about so many. Default: 10,000.
+    pub shard_records: usize,
     pub fast: LaneLimits,
     pub slow: LaneLimits,
 }
@@ -178,6 +180,9 @@ pub enum LogLevel {
     Trace,
 }
 
+/// Measured: the median latency of other operators is about one slice, and 1 ms costs no throughput.
+const SLICE: Duration = Duration::from_millis(1);
+
 impl Default for CadenceConfig {
     /// That of [`Cadences`].
     fn default() -> CadenceConfig {
@@ -204,6 +209,7 @@ impl Default for LanesConfig {
     fn default() -> LanesConfig {
         LanesConfig {
             slow_predicted_ms_min: Lanes::default().slow_predicted_ms_min,
+            shard_records: 10_000,
             fast: LaneLimits::default(),
             slow: LaneLimits {
                 credits: 1_024,
@@ -306,6 +312,9 @@ impl Config {
         JobConfig {
             lanes: self.lanes.lanes(),
             lane: PerLane { fast: self.lanes.fast.lane(), slow: self.lanes.slow.lane() },
+            shard_records: self.lanes.shard_records,
+            slice: SLICE,
+            slow_share: 0.5,
             epoch: self.run.epoch,
             shutdown_grace: self.run.shutdown_grace,
             heartbeat_timeout: self.run.heartbeat_timeout,

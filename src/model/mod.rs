@@ -9,6 +9,7 @@ mod lane;
 mod outcome;
 mod record;
 mod scan;
+mod shard;
 mod snapshot;
 mod ticket;
 mod time;
@@ -20,13 +21,14 @@ pub use asset::{AssetId, AssetKind, ConfigVersion};
 pub use facet::{Facet, Facets};
 pub use glob::Glob;
 pub use lane::{Lane, PerLane};
-pub use outcome::{Digest, Fence, Judged, Outcome, Resolution, Scan, Scope};
+pub use outcome::{Conclusion, Digest, Fence, Judged, Outcome, Resolution, Scan, Scope};
 pub use record::{Record, RecordType, Records};
 pub use scan::{Asked, Cost, Reason, ScanEvent, ScanSequence};
+pub use shard::{NamesBelow, OwnerRange, Shard};
 pub use snapshot::Snapshot;
 pub use ticket::{Origin, Ticket};
 pub use time::{Epoch, UnixTime};
-pub use verdict::{CheckId, Finding, Severity, UnknownReason, Verdict};
+pub use verdict::{CheckId, Finding, Severity, UnknownReason, Verdict, VerdictKind};
 pub use zone::{
     Dnssec, Reference, TlsVersion, ZoneKind, ZoneSettings, ZoneSnapshot, ZoneState, ZoneStatus,
     ancestors, is_at_or_below,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::iter::Sum;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::{
     AssetId, CheckId, ConfigVersion, Finding, ScanSequence, UnixTime, UnknownReason, Verdict,
+    VerdictKind,
 };
 
 /// Orders the scans of one asset. An outcome applies if its fence is strictly greater than the
@@ -53,15 +56,16 @@ pub struct Judged {
 impl Outcome {
     /// `full` says that every check of the asset's kind was asked.
     pub fn new(scan: Scan, judged: Vec<Judged>, full: bool) -> Outcome {
-        let digest = full.then(|| Digest::of(&judged));
-        let mut scope = Scope::default();
-        let (mut findings, mut unknown) = (BTreeMap::new(), BTreeMap::new());
+        let of_findings = |judged: &Judged| {
+            let findings = judged.verdict.findings().iter();
+            findings.map(|finding| Digest::of_finding(&judged.check, finding)).sum::<Digest>()
+        };
+        let digest = full.then(|| judged.iter().map(of_findings).sum());
+        let kinds =
+            judged.iter().map(|judged| (&judged.check, judged.version, judged.verdict.kind()));
+        let Conclusion { scope, unknown, digest } = Conclusion::of(kinds, digest);
+        let mut findings = BTreeMap::new();
         for Judged { check, verdict, .. } in judged {
-            match verdict {
-                Verdict::Unknown { reason, .. } => drop(unknown.insert(check.clone(), reason)),
-                Verdict::Disabled => scope.completed(&check, Resolution::CheckDisabled),
-                _ => scope.completed(&check, Resolution::Fixed),
-            }
             for finding in verdict.into_findings() {
                 findings.insert((check.clone(), finding.subject.clone()), finding);
             }
@@ -75,6 +79,42 @@ impl Outcome {
             size_of::<Finding>() + 2 * finding.subject.len() + finding.evidence.len()
         };
         self.findings.values().map(bytes).sum::<usize>() as u64
+    }
+}
+
+/// What follows from the verdicts of a scan, apart from what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    pub scope: Scope,
+    pub unknown: BTreeMap<CheckId, UnknownReason>,
+    pub digest: Option<Digest>,
+}
+
+impl Conclusion {
+    /// Of checks with their versions and verdicts, and the digest of all that was found; None if not
+    /// every check of the asset's kind was asked.
+    pub fn of<'c>(
+        kinds: impl Iterator<Item = (&'c CheckId, u32, VerdictKind)>,
+        findings: Option<Digest>,
+    ) -> Conclusion {
+        let mut conclusion =
+            Conclusion { scope: Scope::default(), unknown: BTreeMap::new(), digest: findings };
+        for (check, version, kind) in kinds {
+            match kind {
+                VerdictKind::Unknown(reason) => {
+                    conclusion.unknown.insert(check.clone(), reason);
+                }
+                VerdictKind::Disabled => {
+                    conclusion.scope.completed(check, Resolution::CheckDisabled);
+                }
+                VerdictKind::Pass | VerdictKind::NotApplicable | VerdictKind::Fail => {
+                    conclusion.scope.completed(check, Resolution::Fixed);
+                }
+            }
+            let digest = conclusion.digest.as_mut();
+            digest.into_iter().for_each(|digest| *digest += Digest::of_kind(check, version, kind));
+        }
+        conclusion
     }
 }
 
@@ -130,29 +170,41 @@ impl Scope {
 /// A sum of hashes, so that order does not matter: of every finding (key, severity, evidence) and
 /// of every check's (id, version, kind of verdict). The kinds are in it because equal findings with
 /// a check that became known differ in what they resolve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest(pub u128);
 
 impl Digest {
-    fn of(judged: &[Judged]) -> Digest {
-        let mut sum = 0u128;
-        for Judged { check, version, verdict } in judged {
-            let (kind, findings): (u8, &[Finding]) = match verdict {
-                Verdict::Pass => (0, &[]),
-                Verdict::NotApplicable => (1, &[]),
-                Verdict::Fail(findings) => (2, findings),
-                Verdict::Unknown { findings, .. } => (3, findings),
-                Verdict::Disabled => (4, &[]),
-            };
-            let check = check.as_str().as_bytes();
-            sum = sum.wrapping_add(hash(&[b"verdict", check, &version.to_le_bytes(), &[kind]]));
-            for Finding { subject, severity, evidence } in findings {
-                let severity = [*severity as u8];
-                let (subject, evidence) = (subject.as_bytes(), evidence.as_bytes());
-                sum = sum.wrapping_add(hash(&[b"finding", check, subject, &severity, evidence]));
-            }
-        }
-        Digest(sum)
+    pub fn of_finding(check: &CheckId, finding: &Finding) -> Digest {
+        let Finding { subject, severity, evidence } = finding;
+        let (subject, evidence) = (subject.as_bytes(), evidence.as_bytes());
+        let check = check.as_str().as_bytes();
+        Digest(hash(&[b"finding", check, subject, &[*severity as u8], evidence]))
+    }
+
+    fn of_kind(check: &CheckId, version: u32, kind: VerdictKind) -> Digest {
+        let kind: u8 = match kind {
+            VerdictKind::Pass => 0,
+            VerdictKind::NotApplicable => 1,
+            VerdictKind::Fail => 2,
+            VerdictKind::Unknown(_) => 3,
+            VerdictKind::Disabled => 4,
+        };
+        Digest(hash(&[b"verdict", check.as_str().as_bytes(), &version.to_le_bytes(), &[kind]]))
+    }
+}
+
+impl AddAssign for Digest {
+    fn add_assign(&mut self, other: Digest) {
+        self.0 = self.0.wrapping_add(other.0);
+    }
+}
+
+impl Sum for Digest {
+    fn sum<I: Iterator<Item = Digest>>(digests: I) -> Digest {
+        digests.fold(Digest::default(), |mut sum, digest| {
+            sum += digest;
+            sum
+        })
     }
 }
 

@@ -49,7 +49,42 @@ pub enum Verdict {
     },
 }
 
+/// A verdict without its findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VerdictKind {
+    Pass,
+    NotApplicable,
+    Fail,
+    Unknown(UnknownReason),
+    Disabled,
+}
+
+impl VerdictKind {
+    /// Of two shards of an asset, `self` that with the first owners.
+    #[must_use]
+    pub fn and(self, next: VerdictKind) -> VerdictKind {
+        use VerdictKind::{Disabled, Fail, NotApplicable, Pass, Unknown};
+        match (self, next) {
+            (Disabled, _) | (_, Disabled) => Disabled,
+            (Unknown(reason), _) | (_, Unknown(reason)) => Unknown(reason),
+            (Fail, _) | (_, Fail) => Fail,
+            (Pass, _) | (_, Pass) => Pass,
+            (NotApplicable, NotApplicable) => NotApplicable,
+        }
+    }
+}
+
 impl Verdict {
+    pub fn kind(&self) -> VerdictKind {
+        match self {
+            Verdict::Disabled => VerdictKind::Disabled,
+            Verdict::Pass => VerdictKind::Pass,
+            Verdict::NotApplicable => VerdictKind::NotApplicable,
+            Verdict::Fail(_) => VerdictKind::Fail,
+            Verdict::Unknown { reason, .. } => VerdictKind::Unknown(*reason),
+        }
+    }
+
     /// The verdict of a check that judged every subject.
     pub fn of(findings: Vec<Finding>) -> Verdict {
         if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) }
@@ -62,6 +97,13 @@ impl Verdict {
     /// Whether findings of this check that were not seen again are resolved.
     pub fn is_complete(&self) -> bool {
         !matches!(self, Verdict::Unknown { .. })
+    }
+
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Verdict::Disabled | Verdict::Pass | Verdict::NotApplicable => &[],
+            Verdict::Fail(findings) | Verdict::Unknown { findings, .. } => findings,
+        }
     }
 
     pub fn into_findings(self) -> Vec<Finding> {
@@ -84,6 +126,10 @@ pub enum UnknownReason {
     LeavesFleet,
     /// The check itself failed.
     Panicked,
+    /// A shard of the asset could not be read.
+    NotRead,
+    /// The configuration changed while it was read in shards, twice.
+    Changed,
 }
 
 impl fmt::Display for UnknownReason {
@@ -93,6 +139,8 @@ impl fmt::Display for UnknownReason {
             UnknownReason::Partial => f.write_str("partial"),
             UnknownReason::LeavesFleet => f.write_str("leaves the fleet"),
             UnknownReason::Panicked => f.write_str("panicked"),
+            UnknownReason::NotRead => f.write_str("could not be read"),
+            UnknownReason::Changed => f.write_str("changed while it was read"),
         }
     }
 }
@@ -133,7 +181,7 @@ impl fmt::Display for Severity {
 
 /// A failure seen in one scan. Asset, check and subject identify it; severity and evidence are
 /// attributes, so that a change of them is no new finding.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
     /// An owner name, with type and data where one record of a set is meant; or an account's id.
     pub subject: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, ConfigVersion, Facet, Facets, Record, RecordType, Records};
+use super::{AssetId, ConfigVersion, Facet, Facets, Record, RecordType, Records, Shard};
 
 /// What is known of a zone. Names are lower case, without the final dot, as A-labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct ZoneSnapshot {
     pub records_complete: bool,
     /// What other zones of the fleet hold at the names that checks asked for.
     pub references: BTreeMap<String, Reference>,
+    /// Some: the records are those of a shard of the zone.
+    pub shard: Option<Shard>,
 }
 
 /// What a provider says of a zone itself. Every field has a value for "not stated".
@@ -142,11 +144,21 @@ impl ZoneSnapshot {
     /// fleet does not know, or nobody asked.
     pub fn fleet_at(&self, name: &str) -> Option<&[Record]> {
         if self.contains(name) {
-            return Some(self.records.at(name));
+            return self.own_at(name);
         }
         let reference = self.references.get(name)?;
         let records = reference.records.at(name);
         (reference.is_complete || !records.is_empty()).then_some(records)
+    }
+
+    /// What the zone itself holds at a name. None: the name is in another shard, and nobody asked.
+    pub fn own_at(&self, name: &str) -> Option<&[Record]> {
+        match &self.shard {
+            Some(shard) if !shard.owners.contains(name) => {
+                shard.elsewhere.get(name).map(|records| records.at(name))
+            }
+            _ => Some(self.records.at(name)),
+        }
     }
 
     /// A complete zone at its first version of which nothing but the records is known, not even
@@ -168,6 +180,7 @@ impl ZoneSnapshot {
             records: lines.trim().lines().map(|line| record(name, line.trim())).collect(),
             records_complete: true,
             references: BTreeMap::new(),
+            shard: None,
         }
     }
 }

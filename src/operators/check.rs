@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  Loaded --> [check] --> (ticket, outcome)
+//!  LoadedPart --> [check] --> chunks of findings, the last one with the verdicts
 //! ```
-//! One check on one asset is the smallest piece of work. Until giant zones come in shards of 10,000
-//! records, a check on one of them overruns its slice.
+//! One check on one snapshot is the smallest piece of work, which is why giants come in shards.
 
+use std::iter::Enumerate;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,121 +16,203 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 
+use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::line::Line;
 use super::load::Loaded;
+use super::turns::Turns;
 use crate::checks::{self, About, Check, Checks, Policy};
 use crate::model::{
-    Asked, Epoch, Fence, Judged, Outcome, Scan, Snapshot, Ticket, UnixTime, UnknownReason, Verdict,
+    Asked, Epoch, Fence, Judged, Lane, Outcome, Scan, Snapshot, Ticket, UnixTime, UnknownReason,
+    Verdict,
 };
 use crate::panics;
 use crate::telemetry::{LaneMeter, Stage};
 
-/// After so long the other operators of the worker get a turn. Measured before: the median latency
-/// of others is about one slice, and 1 ms costs no throughput.
-const SLICE: Duration = Duration::from_millis(1);
+/// What is judged, and what becomes of it.
+pub trait Case: Clone + 'static {
+    type Done: Clone + 'static;
+    type AllDone: IntoIterator<Item = Self::Done>;
 
-/// Promise: each snapshot yields one outcome, as the policy says. A check that panics is `unknown` in it and harms
-/// nothing else.
-pub fn check<'s>(
-    loaded: StreamVec<'s, Epoch, Loaded>,
+    fn ticket(&self) -> &Ticket;
+
+    /// Its turn has come.
+    fn begins(&mut self, meter: &LaneMeter, now: UnixTime);
+
+    /// None: there is nothing to judge.
+    fn snapshot(&self) -> Option<&Snapshot>;
+
+    fn is_asked(&self, check: &dyn Check) -> bool;
+
+    /// `verdicts` with the places of their checks in `checks`.
+    fn end(
+        self,
+        checks: Checks,
+        verdicts: Vec<(usize, Verdict)>,
+        took: Duration,
+        meter: &LaneMeter,
+        now: UnixTime,
+    ) -> Self::AllDone;
+}
+
+/// Promise: each snapshot is judged once, as the policy says. A check that panics is `unknown` and harms
+/// nothing else. After a slice the other operators of the worker get a turn: the median latency of
+/// others is about one slice, and 1 ms costs no throughput (measured before).
+pub fn check<'s, C: Case>(
+    cases: StreamVec<'s, Epoch, C>,
     meter: LaneMeter,
     checks: Checks,
     policy: Arc<Policy>,
-) -> StreamVec<'s, Epoch, (Ticket, Outcome)> {
-    let scope = loaded.scope();
+    turns: Turns,
+) -> StreamVec<'s, Epoch, C::Done> {
+    let scope = cases.scope();
     let mut builder = OperatorBuilder::new(format!("check({})", meter.lane), scope);
     let activator = scope.activator_for(builder.operator_info().address);
-    let mut input = builder.new_input(loaded, Pipeline);
+    let mut alarm = Alarm::new(activator.clone());
+    let mut input = builder.new_input(cases, Pipeline);
     builder.set_notify_for(0, FrontierInterest::Never);
-    let (output, outcomes) = builder.new_output();
+    let (output, judged) = builder.new_output();
     let mut output = Output::from(output);
 
     builder.build(move |_capabilities| {
-        // One asset after the other: taking turns would make all of them late.
-        let mut waiting: Line<(Held, Judging)> = Line::default();
+        // One case after the other: taking turns would make all of them late.
+        let mut waiting: Line<(Held, Judging<C>)> = Line::default();
         let mut done = Vec::new();
         move |_frontiers| {
-            input.for_each(|capability, loaded| {
+            input.for_each(|capability, cases| {
                 let held = Rc::new(capability.retain(0));
-                for loaded in loaded.drain(..) {
-                    let ticket = loaded.ticket;
-                    waiting.push(&ticket, (Rc::clone(&held), Judging::new(loaded, checks)));
+                for case in cases.drain(..) {
+                    let ticket = *case.ticket();
+                    waiting.push(&ticket, (Rc::clone(&held), Judging::new(case, checks)));
                 }
             });
             let mut now = meter.clock.now();
-            let slice_end = now + SLICE;
+            if waiting.is_empty() {
+                return;
+            }
+            match meter.lane {
+                Lane::Fast => turns.fast_works(now),
+                Lane::Slow => {
+                    let wait = turns.slow_waits(now);
+                    if !wait.is_zero() {
+                        alarm.ring_within(wait, now);
+                        return;
+                    }
+                }
+            }
+            let started = now;
+            let slice_end = now + turns.slice();
             while let Some((_, judging)) = waiting.front_mut() {
                 judging.begin(&meter, now);
                 let is_done = !judging.step(&policy, &meter);
                 let then = std::mem::replace(&mut now, meter.clock.now());
-                judging.duration += now.since(then);
-                if is_done {
-                    let judged = waiting.pop_front();
-                    done.extend(judged.map(|(held, judging)| (held, judging.end(&meter, now))));
+                judging.took += now.since(then);
+                if is_done && let Some((held, judging)) = waiting.pop_front() {
+                    let all_done = judging.end(checks, &meter, now);
+                    done.extend(all_done.into_iter().map(|done| (Rc::clone(&held), done)));
                 }
                 if slice_end <= now {
                     break;
                 }
             }
             emit(&mut output, &mut done);
+            if meter.lane == Lane::Slow {
+                turns.slow_worked(now.since(started), now);
+            }
             if !waiting.is_empty() {
-                activator.activate();
+                match meter.lane {
+                    Lane::Slow if !turns.slow_waits(now).is_zero() => {
+                        alarm.ring_within(turns.slow_waits(now), now);
+                    }
+                    _ => activator.activate(),
+                }
             }
         }
     });
-    outcomes
+    judged
 }
 
-/// An asset that was asked some of its checks.
-struct Judging {
-    loaded: Loaded,
-    rest: std::slice::Iter<'static, &'static dyn Check>,
-    judged: Vec<Judged>,
+/// A case that was asked some of its checks.
+struct Judging<C> {
+    case: C,
+    rest: Enumerate<std::slice::Iter<'static, &'static dyn Check>>,
+    verdicts: Vec<(usize, Verdict)>,
     has_begun: bool,
-    duration: Duration,
+    took: Duration,
 }
 
-impl Judging {
-    fn new(loaded: Loaded, checks: Checks) -> Judging {
-        let (rest, judged) = (checks.iter(), Vec::new());
-        Judging { loaded, rest, judged, has_begun: false, duration: Duration::ZERO }
+impl<C: Case> Judging<C> {
+    fn new(case: C, checks: Checks) -> Judging<C> {
+        let (rest, verdicts) = (checks.iter().enumerate(), Vec::new());
+        Judging { case, rest, verdicts, has_begun: false, took: Duration::ZERO }
     }
 
     fn begin(&mut self, meter: &LaneMeter, now: UnixTime) {
         if !self.has_begun {
             self.has_begun = true;
-            meter.lap(Stage::CheckWait, &mut self.loaded.ticket, now);
+            self.case.begins(meter, now);
         }
     }
 
     /// Asks the next check; false if there is none.
     fn step(&mut self, policy: &Policy, meter: &LaneMeter) -> bool {
-        let (asked, kind) = (&self.loaded.event.checks, self.loaded.snapshot.kind());
-        let is_asked = |check: &&&dyn Check| {
-            checks::concerns(**check, kind) && asked.contains(&check.about().id)
-        };
-        let Some(check) = self.rest.find(is_asked) else {
+        let Some(snapshot) = self.case.snapshot() else { return false };
+        let Some((place, check)) = self.rest.find(|(_, check)| self.case.is_asked(**check)) else {
             return false;
         };
-        let verdict = verdict(policy, *check, &self.loaded.snapshot, meter);
-        let About { id, version, .. } = check.about();
-        self.judged.push(Judged { check: id.clone(), version: *version, verdict });
+        self.verdicts.push((place, verdict(policy, *check, snapshot, meter)));
         true
     }
 
-    fn end(self, meter: &LaneMeter, now: UnixTime) -> (Ticket, Outcome) {
-        let Loaded { mut ticket, event, snapshot } = self.loaded;
+    fn end(self, checks: Checks, meter: &LaneMeter, now: UnixTime) -> C::AllDone {
+        self.case.end(checks, self.verdicts, self.took, meter, now)
+    }
+}
+
+impl Case for Loaded {
+    type Done = (Ticket, Outcome);
+    type AllDone = [(Ticket, Outcome); 1];
+
+    fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    fn begins(&mut self, meter: &LaneMeter, now: UnixTime) {
+        meter.lap(Stage::CheckWait, &mut self.ticket, now);
+    }
+
+    fn snapshot(&self) -> Option<&Snapshot> {
+        Some(&self.snapshot)
+    }
+
+    fn is_asked(&self, check: &dyn Check) -> bool {
+        checks::concerns(check, self.snapshot.kind())
+            && self.event.checks.contains(&check.about().id)
+    }
+
+    fn end(
+        self,
+        checks: Checks,
+        verdicts: Vec<(usize, Verdict)>,
+        took: Duration,
+        meter: &LaneMeter,
+        now: UnixTime,
+    ) -> [(Ticket, Outcome); 1] {
+        let Loaded { mut ticket, event, snapshot } = self;
         meter.lap(Stage::Check, &mut ticket, now);
         let config_version = snapshot.config_version();
         let scan = Scan {
             asset: snapshot.asset(),
             fence: Fence { config_version, sequence: event.sequence },
             scheduled_at: event.scheduled_at,
-            duration: self.duration,
+            duration: took,
             records: u32::try_from(snapshot.records()).unwrap_or(u32::MAX),
         };
-        (ticket, Outcome::new(scan, self.judged, event.checks == Asked::All))
+        let judged = verdicts.into_iter().map(|(place, verdict)| {
+            let About { id, version, .. } = checks[place].about();
+            Judged { check: id.clone(), version: *version, verdict }
+        });
+        [(ticket, Outcome::new(scan, judged.collect(), event.checks == Asked::All))]
     }
 }
 
@@ -151,12 +234,15 @@ mod tests {
     use timely::dataflow::operators::{Input, Inspect};
 
     use super::*;
+    use crate::checks::Judges;
     use crate::clock::ManualClock;
     use crate::model::{
         AssetId, AssetKind, CheckId, Cost, Lane, Origin, Reason, ScanEvent, ScanSequence, Severity,
         ZoneSnapshot,
     };
     use crate::telemetry::Telemetry;
+
+    const SLICE: Duration = Duration::from_millis(1);
 
     static CLOCK: LazyLock<ManualClock> =
         LazyLock::new(|| ManualClock::at(UnixTime::from_micros(0)));
@@ -170,6 +256,7 @@ mod tests {
         title: "Takes a whole slice",
         severity: Severity::Info,
         asset: AssetKind::Zone,
+        judges: Judges::Asset,
         needs: &[],
         fires_on_absence: false,
         remediation: "",
@@ -222,7 +309,8 @@ mod tests {
             worker.dataflow::<Epoch, _, _>(|scope| {
                 let (zones, done) = (scope.input_from(&mut input), Rc::clone(&done));
                 let meter = Telemetry::default().lane(Lane::Fast, CLOCK.clock());
-                check(zones, meter, &[&Long, &Long], Arc::default())
+                let turns = Turns::new(SLICE, 0.5);
+                check(zones, meter, &[&Long, &Long], Arc::default(), turns)
                     .inspect(move |_| done.set(done.get() + 1));
             });
             input.send_batch(&mut vec![loaded(1), loaded(2)]);

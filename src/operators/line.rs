@@ -55,6 +55,11 @@ impl<T> Line<T> {
         self.requested.pop_front().or_else(|| self.others.pop_front())
     }
 
+    /// The next one, if it may leave.
+    pub(super) fn pop_front_if(&mut self, may_leave: impl FnOnce(&T) -> bool) -> Option<T> {
+        if may_leave(self.front()?) { self.pop_front() } else { None }
+    }
+
     /// Takes so many away, at most.
     pub(super) fn drain(&mut self, count: usize) -> impl Iterator<Item = T> {
         let requested = count.min(self.requested.len());

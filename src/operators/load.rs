@@ -21,11 +21,11 @@ use super::emit::{Held, Output, emit};
 use super::flights::Flights;
 use super::line::Line;
 use super::loading::Loading;
-use crate::backoff::Backoff;
+use super::persist::persist;
 use crate::checks::Checks;
 use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
 use crate::store::{self, SnapshotStore};
-use crate::telemetry::{End, LaneMeter, Retrying, Stage, Tries};
+use crate::telemetry::{End, LaneMeter, Stage, Tries};
 
 /// A scan that can be judged.
 #[derive(Clone, Debug)]
@@ -148,20 +148,8 @@ async fn query(
     assets: Vec<AssetId>,
     tries: Tries,
 ) -> BTreeMap<AssetId, Snapshot> {
-    let mut backoff = Backoff::new();
-    let mut retrying: Option<Retrying> = None;
-    loop {
-        match store::load_with_references(&*store, checks, &assets).await {
-            Ok(snapshots) => {
-                retrying.into_iter().for_each(Retrying::passed);
-                return snapshots;
-            }
-            Err(err) => {
-                retrying = Some(tries.failed(retrying, &err));
-                backoff.pause().await;
-            }
-        }
-    }
+    let load = || store::load_with_references(&*store, checks, &assets);
+    persist(tries, load).await
 }
 
 fn join(

@@ -1,11 +1,13 @@
 //! The outcomes that wait for `write`.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::emit::Held;
 use super::line::Line;
 use crate::model::{AssetId, Epoch, Outcome, Ticket, UnixTime};
+use crate::sinks::{Finished, LargeOutcome};
 
 /// How outcomes are gathered into flushes.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +25,26 @@ pub struct WriteLimits {
 pub(super) struct Waiting {
     pub(super) held: Held,
     pub(super) ticket: Ticket,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Finished,
     /// Of its findings.
     pub(super) bytes: u64,
     pub(super) since: UnixTime,
+}
+
+/// The outcomes of one flush.
+pub(super) enum Batch {
+    Held(Vec<Outcome>),
+    /// Alone.
+    Large(Arc<LargeOutcome>),
+}
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Batch::Held(outcomes) => outcomes.len(),
+            Batch::Large(_) => 1,
+        }
+    }
 }
 
 /// What stays on the worker while an outcome flies.
@@ -48,10 +66,10 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn push(&mut self, waiting: Waiting) {
-        match self.behind.get_mut(&waiting.outcome.scan.asset) {
+        match self.behind.get_mut(&waiting.outcome.asset()) {
             Some(behind) => behind.push_back(waiting),
             None => {
-                self.behind.insert(waiting.outcome.scan.asset, VecDeque::new());
+                self.behind.insert(waiting.outcome.asset(), VecDeque::new());
                 self.make_ready(waiting);
             }
         }
@@ -82,12 +100,20 @@ impl Queue {
     }
 
     /// The outcomes of one flush, and what waits for each of them to land.
-    pub(super) fn take(&mut self, limits: WriteLimits) -> (Vec<Outcome>, Vec<Flying>) {
+    pub(super) fn take(&mut self, limits: WriteLimits) -> (Batch, Vec<Flying>) {
+        let large = self.ready.pop_front_if(|first| matches!(first.outcome, Finished::Large(_)));
+        if let Some(Waiting { held, ticket, outcome, bytes, .. }) = large
+            && let Finished::Large(large) = outcome
+        {
+            self.ready_bytes -= bytes;
+            let asset = large.scan.asset;
+            return (Batch::Large(large), vec![Flying { asset, held, ticket }]);
+        }
         let mut bytes = 0;
         let fits = |waiting: &&Waiting| {
             let before = bytes;
             bytes += waiting.bytes;
-            before < limits.bytes_max
+            before < limits.bytes_max && matches!(waiting.outcome, Finished::Held(_))
         };
         // What somebody waits for does not wait for the others in its flush.
         let outcomes_max = match self.ready.requested() {
@@ -95,13 +121,16 @@ impl Queue {
             requested => requested.min(limits.outcomes_max),
         };
         let count = self.ready.iter().take(outcomes_max).take_while(fits).count();
-        let batch = self.ready.drain(count);
-        let split = |Waiting { held, ticket, outcome, bytes, .. }| {
+        let (mut outcomes, mut flying) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for Waiting { held, ticket, outcome, bytes, .. } in self.ready.drain(count) {
             self.ready_bytes -= bytes;
-            let asset = outcome.scan.asset;
-            (outcome, Flying { asset, held, ticket })
-        };
-        batch.map(split).unzip()
+            let asset = outcome.asset();
+            if let Finished::Held(outcome) = outcome {
+                outcomes.push(outcome);
+                flying.push(Flying { asset, held, ticket });
+            }
+        }
+        (Batch::Held(outcomes), flying)
     }
 
     pub(super) fn landed(&mut self, asset: AssetId) {

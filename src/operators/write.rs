@@ -18,16 +18,16 @@ use super::alarm::Alarm;
 use super::emit::{Output, emit};
 use super::flights::Flights;
 use super::pressure::Pressure;
-use super::queue::{Flying, Queue, Waiting, WriteLimits};
+use super::queue::{Batch, Flying, Queue, Waiting, WriteLimits};
 use crate::backoff::Backoff;
-use crate::model::{Epoch, Lane, Outcome, Ticket};
-use crate::sinks::{Flushed, Sink};
+use crate::model::{Epoch, Lane, Ticket};
+use crate::sinks::{Finished, Flushed, Sink};
 use crate::telemetry::{End, LaneMeter, Retrying, Stage};
 
 /// Promise: one ticket for every outcome, after it is durable (applied, recognised as duplicate or
 /// stale, or parked); until then its capability is held. An asset is in one flight at a time.
-pub fn write<'s>(
-    outcomes: StreamVec<'s, Epoch, (Ticket, Outcome)>,
+pub fn write<'s, O: Into<Finished> + Clone + 'static>(
+    outcomes: StreamVec<'s, Epoch, (Ticket, O)>,
     meter: LaneMeter,
     runtime: &Handle,
     sink: Arc<dyn Sink>,
@@ -58,7 +58,7 @@ pub fn write<'s>(
             input.for_each(|capability, outcomes| {
                 let held = Rc::new(capability.retain(0));
                 for (ticket, outcome) in outcomes.drain(..) {
-                    let held = Rc::clone(&held);
+                    let (held, outcome) = (Rc::clone(&held), outcome.into());
                     let bytes = outcome.bytes();
                     queue.push(Waiting { held, ticket, outcome, bytes, since: now });
                 }
@@ -102,7 +102,7 @@ pub fn write<'s>(
 /// Tries until the sink knows what became of each outcome: giving up would acknowledge them.
 async fn flush(
     sink: Arc<dyn Sink>,
-    outcomes: Vec<Outcome>,
+    batch: Batch,
     meter: LaneMeter,
     pressure: Pressure,
 ) -> Vec<Flushed> {
@@ -111,13 +111,17 @@ async fn flush(
     let mut failing = None;
     let started = meter.clock.now();
     loop {
-        match sink.flush(&outcomes).await {
+        let flushed = match &batch {
+            Batch::Held(outcomes) => sink.flush(outcomes).await,
+            Batch::Large(outcome) => sink.flush_large(outcome).await.map(|flushed| vec![flushed]),
+        };
+        match flushed {
             Ok(flushed) => {
-                assert_eq!(flushed.len(), outcomes.len(), "a sink answers for every outcome");
+                assert_eq!(flushed.len(), batch.len(), "a sink answers for every outcome");
                 retrying.into_iter().for_each(Retrying::passed);
                 // A flush of the slow lane may rightly take long.
                 if meter.lane == Lane::Fast {
-                    pressure.flushed(outcomes.len(), meter.clock.now().since(started));
+                    pressure.flushed(batch.len(), meter.clock.now().since(started));
                 }
                 return flushed;
             }
@@ -152,7 +156,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::model::{
-        AssetId, CheckId, ConfigVersion, Fence, Finding, Lane, Origin, Scan, ScanSequence,
+        AssetId, CheckId, ConfigVersion, Fence, Finding, Lane, Origin, Outcome, Scan, ScanSequence,
         Severity, UnixTime,
     };
     use crate::sinks::SinkError;

@@ -8,10 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 
 use crate::checks::{self, Checks};
-use crate::model::{AssetId, Reference, Snapshot};
+use crate::model::{AssetId, ConfigVersion, NamesBelow, OwnerRange, Records, Reference, Snapshot};
 
 pub mod memory;
 pub mod postgres;
+mod shards;
+
+pub use shards::{Shards, load_shard_with_references};
 
 /// Reads configurations.
 #[async_trait]
@@ -26,6 +29,44 @@ pub trait SnapshotStore: Send + Sync {
         &self,
         names: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Reference>, StoreError>;
+
+    /// How a zone is cut into shards of about `records_max` records; None: the asset has vanished.
+    ///
+    /// What is said of shards here holds for any store, and loads all of the zone each time: a store
+    /// that holds large ones says it in another way.
+    async fn cut(&self, asset: AssetId, records_max: usize) -> Result<Option<Shards>, StoreError> {
+        Ok(shards::whole(self, asset).await?.map(|snapshot| Shards::of(&snapshot, records_max)))
+    }
+
+    /// The current snapshot with the records of these owners alone, without what others hold; None:
+    /// the asset has vanished.
+    async fn load_shard(
+        &self,
+        asset: AssetId,
+        owners: &OwnerRange,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        Ok(shards::whole(self, asset).await?.map(|snapshot| shards::shard_of(snapshot, owners)))
+    }
+
+    /// What a zone itself holds at each of `names`, and at which config version. A name without
+    /// records may be missing in the answer. None: the zone has vanished.
+    async fn at(
+        &self,
+        zone: AssetId,
+        names: &BTreeSet<String>,
+    ) -> Result<Option<(ConfigVersion, BTreeMap<String, Records>)>, StoreError> {
+        Ok(shards::whole(self, zone).await?.map(|snapshot| shards::at(&snapshot, names)))
+    }
+
+    /// The names of a zone below each of `parents`, which are in the answer all of them, and at which
+    /// config version. None: the zone has vanished.
+    async fn below(
+        &self,
+        zone: AssetId,
+        parents: &BTreeSet<String>,
+    ) -> Result<Option<(ConfigVersion, BTreeMap<String, NamesBelow>)>, StoreError> {
+        Ok(shards::whole(self, zone).await?.map(|snapshot| shards::below(&snapshot, parents)))
+    }
 }
 
 /// Loads snapshots with the references that `checks` ask for. An alias that leads on is followed
@@ -75,6 +116,8 @@ pub async fn load_with_references(
 #[error("could not load {what}")]
 pub struct StoreError {
     pub what: String,
+    /// Whether nothing can be read now, whatever is asked for.
+    pub is_away: bool,
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }

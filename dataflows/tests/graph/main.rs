@@ -56,7 +56,7 @@ fn a_picture_with_another_operator_or_arrow_is_noticed() {
     let doctored: [(&str, &[(&str, &str)]); 6] = [
         ("an operator more", &[("check --> write", "check --> count --> write")]),
         ("an operator less", &[("load --> check --> write", "load ------------> write")]),
-        ("an arrow more", &[("|                   +------", "+-------------------+------")]),
+        ("an arrow more", &[("|                   +---> slow", "+-------------------+---> slow")]),
         (
             "an arrow less",
             &[("<----+---", "<--------"), ("       |         ", "                 ")],

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, mpsc};
 
-use scanflow::checks::{About, Check, Checks};
+use scanflow::checks::{About, Check, Checks, Judges};
 use scanflow::model::{AssetKind, CheckId, Severity, Snapshot, Verdict};
 
 /// Blocks the worker that asks it.
@@ -25,6 +25,7 @@ static BLOCKS: About = About {
     title: "Blocks its worker",
     severity: Severity::Info,
     asset: AssetKind::Zone,
+    judges: Judges::Asset,
     needs: &[],
     fires_on_absence: false,
     remediation: "",

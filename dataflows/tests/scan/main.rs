@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
-use scanflow::checks::{self, About, Check};
+use scanflow::checks::{self, About, Check, Judges};
 use scanflow::clock::Clock;
 use scanflow::config::JobConfig;
 use scanflow::model::{
@@ -30,6 +30,7 @@ mod blocks;
 mod doubles;
 mod fleet;
 mod measured;
+mod shards;
 
 const RUN_MAX: Duration = Duration::from_secs(60);
 
@@ -162,6 +163,7 @@ static PANICS: About = About {
     title: "Panics",
     severity: Severity::Info,
     asset: AssetKind::Zone,
+    judges: Judges::Asset,
     needs: &[],
     fires_on_absence: false,
     remediation: "",

@@ -40,6 +40,7 @@ mod fleet;
 mod lease;
 mod parameter;
 mod session;
+mod shards;
 mod snapshots;
 mod way;
 

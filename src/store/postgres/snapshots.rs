@@ -1,34 +1,42 @@
 //! Snapshots and references from the inventory in Postgres.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
-use super::{Database, DatabaseError, Parameter};
+use super::{Database, DatabaseError, Fault, Parameter, shards};
 use crate::model::{
-    AccountSnapshot, AssetId, ConfigVersion, Record, RecordType, Records, Reference, Snapshot,
-    ZoneSnapshot, ancestors,
+    AccountSnapshot, AssetId, ConfigVersion, NamesBelow, OwnerRange, Record, RecordType, Records,
+    Reference, Snapshot, ZoneSnapshot, ancestors,
 };
-use crate::store::{SnapshotStore, StoreError};
+use crate::store::{Shards, SnapshotStore, StoreError};
 
 /// One row an asset, with its records as arrays: a row is read in one statement, so version and
-/// records belong together.
-const ZONES: &str = "select z.id, z.config_version, z.name, z.state, z.settings, z.dnssec,
-        z.records_complete, r.names, r.types, r.contents, r.priorities, r.ttls, r.proxied, r.private,
-        a.external_id, coalesce(z.plan, a.plan)
-    from zones z
-    join accounts a on a.id = z.account_id
-    cross join lateral (
-        select array_agg(name) as names, array_agg(type) as types,
-               array_agg(content) as contents, array_agg(priority) as priorities,
-               array_agg(ttl) as ttls, array_agg(proxied) as proxied,
-               array_agg(private_routing) as private
-          from records where zone_id = z.id) r
-    where z.id = any($1) and z.removed_at is null";
+/// records belong together. `which` restricts the records.
+pub(super) fn zones(which: &str) -> String {
+    format!(
+        "select z.id, z.config_version, z.name, z.state, z.settings, z.dnssec,
+            z.records_complete, r.names, r.types, r.contents, r.priorities, r.ttls, r.proxied,
+            r.private, a.external_id, coalesce(z.plan, a.plan)
+        from zones z
+        join accounts a on a.id = z.account_id
+        cross join lateral (
+            select array_agg(name) as names, array_agg(type) as types,
+                   array_agg(content) as contents, array_agg(priority) as priorities,
+                   array_agg(ttl) as ttls, array_agg(proxied) as proxied,
+                   array_agg(private_routing) as private
+              from records where zone_id = z.id {which}) r
+        where z.id = any($1) and z.removed_at is null"
+    )
+}
 
-const ACCOUNTS: &str = "select id, config_version, external_id, name, tags, settings, members, plan
+static ZONES: LazyLock<String> = LazyLock::new(|| zones(""));
+
+pub(super) const ACCOUNTS: &str =
+    "select id, config_version, external_id, name, tags, settings, members, plan
     from accounts where id = any($1) and removed_at is null";
 
 /// Asked names with each of their ancestors; the active zone with the longest name answers, of
@@ -46,17 +54,14 @@ const REFERENCES: &str = "with holder as (
 #[async_trait]
 impl SnapshotStore for Database {
     async fn load(&self, assets: &[AssetId]) -> Result<BTreeMap<AssetId, Snapshot>, StoreError> {
-        let failed = |source: DatabaseError| StoreError {
-            what: format!("{} snapshots", assets.len()),
-            source: Box::new(source),
-        };
+        let failed = |err| failed(format!("{} snapshots", assets.len()), err);
         let ids: Vec<i64> = assets.iter().map(|asset| asset.0).collect();
         let rows = async {
             let client = self.client().await?;
             // Sent together: one round trip.
             let asked: [&dyn Parameter; 1] = [&ids];
             let (zones, accounts) =
-                tokio::try_join!(client.query(ZONES, &asked), client.query(ACCOUNTS, &asked))?;
+                tokio::try_join!(client.query(&ZONES, &asked), client.query(ACCOUNTS, &asked))?;
             let zones = zones.iter().map(zone);
             zones.chain(accounts.iter().map(account)).collect::<Result<Vec<_>, DatabaseError>>()
         };
@@ -68,10 +73,7 @@ impl SnapshotStore for Database {
         &self,
         names: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Reference>, StoreError> {
-        let failed = |source: DatabaseError| StoreError {
-            what: format!("what {} names hold", names.len()),
-            source: Box::new(source),
-        };
+        let failed = |err| failed(format!("what {} names hold", names.len()), err);
         let (mut asked, mut suffixes, mut above) = (Vec::new(), Vec::new(), Vec::new());
         for name in names {
             for (steps, ancestor) in (0i32..).zip(ancestors(name)) {
@@ -95,9 +97,46 @@ impl SnapshotStore for Database {
         });
         Ok(answers.collect())
     }
+
+    async fn cut(&self, asset: AssetId, records_max: usize) -> Result<Option<Shards>, StoreError> {
+        let cut = shards::cut(self, asset, records_max).await;
+        cut.map_err(|err| failed(format!("how asset {} is cut", asset.0), err))
+    }
+
+    async fn load_shard(
+        &self,
+        asset: AssetId,
+        owners: &OwnerRange,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        let loaded = shards::load(self, asset, owners).await;
+        loaded.map_err(|err| failed(format!("a shard of asset {}", asset.0), err))
+    }
+
+    async fn at(
+        &self,
+        zone: AssetId,
+        names: &BTreeSet<String>,
+    ) -> Result<Option<(ConfigVersion, BTreeMap<String, Records>)>, StoreError> {
+        let held = shards::at(self, zone, names).await;
+        held.map_err(|err| failed(format!("{} names of zone {}", names.len(), zone.0), err))
+    }
+
+    async fn below(
+        &self,
+        zone: AssetId,
+        parents: &BTreeSet<String>,
+    ) -> Result<Option<(ConfigVersion, BTreeMap<String, NamesBelow>)>, StoreError> {
+        let below = shards::below(self, zone, parents).await;
+        below.map_err(|err| failed(format!("the names of zone {}", zone.0), err))
+    }
 }
 
-fn zone(row: &Row) -> Result<Snapshot, DatabaseError> {
+fn failed(what: String, err: DatabaseError) -> StoreError {
+    let is_away = err.fault() == Fault::Connection;
+    StoreError { what, is_away, source: Box::new(err) }
+}
+
+pub(super) fn zone(row: &Row) -> Result<Snapshot, DatabaseError> {
     Ok(Snapshot::Zone(ZoneSnapshot {
         asset: AssetId(row.try_get(0)?),
         config_version: ConfigVersion(row.try_get::<_, i64>(1)?.cast_unsigned()),
@@ -110,6 +149,7 @@ fn zone(row: &Row) -> Result<Snapshot, DatabaseError> {
         records_complete: row.try_get(6)?,
         records: records(row)?,
         references: BTreeMap::new(),
+        shard: None,
     }))
 }
 
@@ -142,7 +182,7 @@ fn records(row: &Row) -> Result<Records, DatabaseError> {
     Ok(records.collect())
 }
 
-fn account(row: &Row) -> Result<Snapshot, DatabaseError> {
+pub(super) fn account(row: &Row) -> Result<Snapshot, DatabaseError> {
     Ok(Snapshot::Account(AccountSnapshot {
         asset: AssetId(row.try_get(0)?),
         config_version: ConfigVersion(row.try_get::<_, i64>(1)?.cast_unsigned()),
@@ -157,17 +197,26 @@ fn account(row: &Row) -> Result<Snapshot, DatabaseError> {
 
 fn reference(row: &Row) -> Result<(String, bool, Option<Record>), DatabaseError> {
     let name: String = row.try_get(0)?;
-    let record = match row.try_get::<_, Option<&str>>(2)? {
-        None => None,
-        Some(kind) => Some(Record {
-            name: name.clone(),
-            kind: RecordType::from_name(kind),
-            content: row.try_get(3)?,
-            priority: row.try_get::<_, Option<i32>>(4)?.and_then(|p| u16::try_from(p).ok()),
-            ttl: row.try_get::<_, Option<i64>>(5)?.and_then(|ttl| u32::try_from(ttl).ok()),
-            proxied: row.try_get(6)?,
-            private_routing: row.try_get(7)?,
-        }),
-    };
+    let record = record(row, name.clone(), 2)?;
     Ok((name, row.try_get(1)?, record))
+}
+
+/// Its columns from the type on; None where they are null.
+pub(super) fn record(
+    row: &Row,
+    name: String,
+    from: usize,
+) -> Result<Option<Record>, DatabaseError> {
+    let Some(kind) = row.try_get::<_, Option<&str>>(from)? else { return Ok(None) };
+    let priority = row.try_get::<_, Option<i32>>(from + 2)?;
+    let ttl = row.try_get::<_, Option<i64>>(from + 3)?;
+    Ok(Some(Record {
+        name,
+        kind: RecordType::from_name(kind),
+        content: row.try_get(from + 1)?,
+        priority: priority.and_then(|priority| u16::try_from(priority).ok()),
+        ttl: ttl.and_then(|ttl| u32::try_from(ttl).ok()),
+        proxied: row.try_get(from + 4)?,
+        private_routing: row.try_get(from + 5)?,
+    }))
 }

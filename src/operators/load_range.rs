@@ -1,0 +1,118 @@
+//! Reads shards, each on any worker.
+//!
+//! ```text
+//!  Part --Exchange(scan, number)--> [load_range] --> LoadedPart, in the order of completion
+//! ```
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::operate::FrontierInterest;
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use super::emit::{Held, Output, emit};
+use super::flights::Flights;
+use super::line::Line;
+use super::part::{LoadedPart, Part, Read};
+use super::persist::persist_at_most;
+use crate::checks::Checks;
+use crate::model::{AssetId, Epoch, Snapshot};
+use crate::store::{SnapshotStore, StoreError, load_shard_with_references};
+use crate::telemetry::LaneMeter;
+
+/// A shard that could not be read so often, by a store that could be reached, is given up.
+const TRIES_MAX: u32 = 5;
+/// A try that takes longer has failed.
+const TRY_MAX: Duration = Duration::from_secs(60);
+
+/// Promise: each part leaves once, read or not.
+pub fn load_range<'s>(
+    parts: StreamVec<'s, Epoch, Part>,
+    meter: LaneMeter,
+    runtime: &Handle,
+    store: Arc<dyn SnapshotStore>,
+    checks: Checks,
+    weight_max: u32,
+) -> StreamVec<'s, Epoch, LoadedPart> {
+    let scope = parts.scope();
+    let mut builder = OperatorBuilder::new(format!("load_range({})", meter.lane), scope);
+    let by_part = Exchange::new(|part: &Part| {
+        AssetId(part.event.asset.0.wrapping_mul(31).wrapping_add(i64::from(part.number))).route()
+    });
+    let mut input = builder.new_input(parts, by_part);
+    builder.set_notify_for(0, FrontierInterest::Never);
+    let (output, loaded) = builder.new_output();
+    let mut output = Output::from(output);
+    let mut flights = Flights::new(scope, &builder.operator_info(), runtime);
+
+    builder.build(move |_capabilities| {
+        let mut waiting: Line<(Held, Part)> = Line::default();
+        let mut flying_weight = 0;
+        let mut done = Vec::new();
+        move |_frontiers| {
+            input.for_each(|capability, parts| {
+                let held = Rc::new(capability.retain(0));
+                for part in parts.drain(..) {
+                    let ticket = part.ticket;
+                    waiting.push(&ticket, (Rc::clone(&held), part));
+                }
+            });
+            loop {
+                while let Some((held, part)) = waiting.pop_front_if(|(_, part)| {
+                    flying_weight == 0 || flying_weight + part.weight() <= u64::from(weight_max)
+                }) {
+                    if part.is_skipped {
+                        let (read, snapshot) = (Read::Skipped, None);
+                        done.push((held, LoadedPart { part, read, snapshot }));
+                        continue;
+                    }
+                    flying_weight += part.weight();
+                    let span = tracing::info_span!(
+                        "load_range",
+                        asset = part.event.asset.0,
+                        part = part.number,
+                        of = part.of
+                    );
+                    let loading = read(Arc::clone(&store), checks, part.clone(), meter.clone());
+                    flights.launch((held, part), loading.instrument(span));
+                }
+                let Some(((held, part), (read, snapshot))) = flights.land() else { break };
+                flying_weight -= part.weight();
+                done.push((held, LoadedPart { part, read, snapshot }));
+            }
+            emit(&mut output, &mut done);
+        }
+    });
+    loaded
+}
+
+async fn read(
+    store: Arc<dyn SnapshotStore>,
+    checks: Checks,
+    part: Part,
+    meter: LaneMeter,
+) -> (Read, Option<Snapshot>) {
+    let (asset, number) = (part.event.asset, part.number);
+    let read = persist_at_most(TRIES_MAX, meter.loads, || async {
+        let (owners, config_version) = (&part.owners, part.config_version);
+        let shard = load_shard_with_references(&*store, checks, asset, owners, config_version);
+        tokio::time::timeout(TRY_MAX, shard).await.unwrap_or_else(|elapsed| {
+            let what = format!("a shard of asset {} within {TRY_MAX:?}", asset.0);
+            Err(StoreError { what, is_away: false, source: Box::new(elapsed) })
+        })
+    });
+    match read.await {
+        Ok(Some(snapshot)) => (Read::Whole, Some(snapshot)),
+        Ok(None) => (Read::Changed, None),
+        Err(err) => {
+            let error = &err as &dyn std::error::Error;
+            tracing::error!(asset = asset.0, number, error, "a shard is given up");
+            (Read::Failed, None)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! How the lanes share the time of a worker.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::model::UnixTime;
+
+/// So long after its last work the fast lane is still at work: about the time between two flushes.
+const FAST_AT_WORK: Duration = Duration::from_millis(20);
+
+/// What the operators of both lanes on one worker know of each other: nothing but the time. Cloned
+/// freely; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Turns(Rc<State>);
+
+#[derive(Debug)]
+struct State {
+    slice: Duration,
+    /// How long slow work pauses after each second of it.
+    pause_per_second: f64,
+    fast_worked_at: Cell<Option<UnixTime>>,
+    slow_resumes_at: Cell<Option<UnixTime>>,
+}
+
+impl Turns {
+    /// After a `slice` the other operators get a turn. While the fast lane has work, slow work has
+    /// this share of the time, above 0 and at most 1.
+    pub fn new(slice: Duration, slow_share: f64) -> Turns {
+        Turns(Rc::new(State {
+            slice,
+            pause_per_second: 1.0 / slow_share - 1.0,
+            fast_worked_at: Cell::default(),
+            slow_resumes_at: Cell::default(),
+        }))
+    }
+
+    pub(super) fn slice(&self) -> Duration {
+        self.0.slice
+    }
+
+    pub(super) fn fast_works(&self, now: UnixTime) {
+        self.0.fast_worked_at.set(Some(now));
+    }
+
+    /// How long slow work has to wait before it goes on.
+    pub(super) fn slow_waits(&self, now: UnixTime) -> Duration {
+        self.0.slow_resumes_at.get().map_or(Duration::ZERO, |at| at.since(now))
+    }
+
+    /// Slow work took so long until now.
+    pub(super) fn slow_worked(&self, took: Duration, now: UnixTime) {
+        let worked_at = self.0.fast_worked_at.get();
+        if worked_at.is_some_and(|at| now.since(at) < took + FAST_AT_WORK) {
+            self.0.slow_resumes_at.set(Some(now + took.mul_f64(self.0.pause_per_second)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn slow_work_pauses_only_while_the_fast_lane_has_work() {
+        let turns = Turns::new(MS, 0.25);
+        let start = UnixTime::from_micros(1_000_000);
+        turns.slow_worked(2 * MS, start);
+        assert_eq!(turns.slow_waits(start), Duration::ZERO);
+        turns.fast_works(start);
+        turns.slow_worked(2 * MS, start + 2 * MS);
+        assert_eq!(turns.slow_waits(start + 2 * MS), 6 * MS);
+        assert_eq!(turns.slow_waits(start + 8 * MS), Duration::ZERO);
+        let later = start + FAST_AT_WORK + 2 * MS;
+        turns.slow_worked(2 * MS, later);
+        assert_eq!(turns.slow_waits(later), Duration::ZERO);
+    }
+}

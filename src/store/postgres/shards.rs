@@ -1,0 +1,130 @@
+//! Giant zones, read shard by shard. Each statement reads one config version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
+
+use super::snapshots::{ACCOUNTS, account, record, zone, zones};
+use super::{Database, DatabaseError, Parameter};
+use crate::model::{
+    AssetId, AssetKind, ConfigVersion, NamesBelow, OwnerRange, Record, Records, Snapshot,
+};
+use crate::store::Shards;
+
+/// From one end to the next: the owner of the `$2`-th record behind it.
+const CUT: &str = "with recursive cut as (
+        (select name from records where zone_id = $1 order by name offset $2 - 1 limit 1)
+        union all
+        select (select r.name from records r where r.zone_id = $1 and r.name > cut.name
+                 order by r.name offset $2 - 1 limit 1)
+          from cut where cut.name is not null)
+    select config_version, record_count, true,
+           case when $2 <= record_count
+                then array(select name from cut
+                            where exists (select from records r
+                                           where r.zone_id = $1 and r.name > cut.name)
+                            order by name)
+                else '{}' end
+      from zones where id = $1 and removed_at is null
+    union all
+    select config_version, 0, false, '{}' from accounts where id = $1 and removed_at is null";
+
+const AT: &str = "select z.config_version, r.name, r.type, r.content, r.priority, r.ttl, r.proxied,
+        r.private_routing
+   from zones z left join records r on r.zone_id = z.id and r.name = any($2)
+  where z.id = $1 and z.removed_at is null";
+
+const NAMES: &str = "select z.config_version, n.name
+   from zones z left join lateral (select distinct name from records where zone_id = z.id) n on true
+  where z.id = $1 and z.removed_at is null
+  order by n.name";
+
+pub(super) async fn cut(
+    database: &Database,
+    asset: AssetId,
+    records_max: usize,
+) -> Result<Option<Shards>, DatabaseError> {
+    let records_max = i64::try_from(records_max).unwrap_or(i64::MAX);
+    let row = database.client().await?.query_opt(CUT, &[&asset.0, &records_max]).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Shards {
+        config_version: version(row.try_get(0)?),
+        records: u64::from(row.try_get::<_, i32>(1)?.unsigned_abs()),
+        kind: if row.try_get(2)? { AssetKind::Zone } else { AssetKind::Account },
+        ends: row.try_get(3)?,
+    }))
+}
+
+pub(super) async fn load(
+    database: &Database,
+    asset: AssetId,
+    owners: &OwnerRange,
+) -> Result<Option<Snapshot>, DatabaseError> {
+    let client = database.client().await?;
+    let ids = vec![asset.0];
+    let asked: [&dyn Parameter; 1] = [&ids];
+    let mut of_zone: Vec<&dyn Parameter> = vec![&ids];
+    // A bound that may be null would not be one for the index.
+    let mut which = String::new();
+    for (bound, name) in [("and name >", &owners.after), ("and name <=", &owners.until)] {
+        if let Some(name) = name {
+            of_zone.push(name);
+            which += &format!("{bound} ${} ", of_zone.len());
+        }
+    }
+    // Sent together: one round trip.
+    let shard = zones(&which);
+    let (zones, accounts) =
+        tokio::try_join!(client.query(&shard, &of_zone), client.query(ACCOUNTS, &asked))?;
+    match (zones.first(), accounts.first()) {
+        (Some(row), _) => zone(row).map(Some),
+        (None, Some(row)) => account(row).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+pub(super) async fn at(
+    database: &Database,
+    zone: AssetId,
+    names: &BTreeSet<String>,
+) -> Result<Option<(ConfigVersion, BTreeMap<String, Records>)>, DatabaseError> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let rows = database.client().await?.query(AT, &[&zone.0, &names]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let version = version(first.try_get(0)?);
+    let mut held: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+    for row in &rows {
+        if let Some(name) = row.try_get::<_, Option<String>>(1)?
+            && let Some(record) = record(row, name.clone(), 2)?
+        {
+            held.entry(name).or_default().push(record);
+        }
+    }
+    let held = held.into_iter().map(|(name, records)| (name, records.into_iter().collect()));
+    Ok(Some((version, held.collect())))
+}
+
+pub(super) async fn below(
+    database: &Database,
+    zone: AssetId,
+    parents: &BTreeSet<String>,
+) -> Result<Option<(ConfigVersion, BTreeMap<String, NamesBelow>)>, DatabaseError> {
+    let none = parents.iter().map(|parent| (parent.clone(), NamesBelow::default()));
+    let mut below: BTreeMap<String, NamesBelow> = none.collect();
+    let client = database.client().await?;
+    let rows = client.rows(NAMES, &[&zone.0]).await?;
+    let mut rows = pin!(rows);
+    let mut of_zone = None;
+    while let Some(row) = rows.try_next().await? {
+        of_zone = Some(version(row.try_get(0)?));
+        if let Some(name) = row.try_get::<_, Option<&str>>(1)? {
+            NamesBelow::count(&mut below, name);
+        }
+    }
+    Ok(of_zone.map(|version| (version, below)))
+}
+
+fn version(number: i64) -> ConfigVersion {
+    ConfigVersion(number.cast_unsigned())
+}
