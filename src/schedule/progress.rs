@@ -21,6 +21,8 @@ pub struct Stats {
     pub returned: PerLane<u64>,
     /// From emitted to durable, in microseconds.
     pub latency_us: Histogram<u64>,
+    /// From due to durable, in microseconds; of what was never scanned, and of requests, from emitted.
+    pub from_due_us: PerLane<Histogram<u64>>,
 }
 
 /// How a run goes.
@@ -48,13 +50,14 @@ pub struct Progress {
 
 impl Default for Stats {
     fn default() -> Stats {
-        let latency_us = Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds");
+        let histogram = || Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds");
         Stats {
             emitted: 0,
             late: 0,
             over_promise_max: 0.0,
             returned: PerLane::default(),
-            latency_us,
+            latency_us: histogram(),
+            from_due_us: PerLane::from_fn(|_| histogram()),
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct First {
     pub age_in_cadences: f64,
     /// The part of its promise that is over: above 1 it is late. 0 for one that was never scanned.
     pub over_promise: f64,
+    /// Since when it may go out; None: since nobody holds it back, as for one that was never scanned.
+    pub due_at: Option<UnixTime>,
     flow: FlowId,
     waits: Waits,
     slot: u32,
@@ -206,6 +208,7 @@ impl Agenda {
             is_new: waits == Waits::Newcomers,
             age_in_cadences,
             over_promise: over_promise.unwrap_or_default(),
+            due_at: (waits == Waits::Ring).then(|| self.slot_opens_at(terms, slot)),
             flow,
             waits,
             slot,
@@ -227,6 +230,7 @@ impl Agenda {
                 is_new: true,
                 age_in_cadences: f64::NEG_INFINITY,
                 over_promise: 0.0,
+                due_at: None,
                 flow: id,
                 waits: Waits::Newcomers,
                 slot: 0,

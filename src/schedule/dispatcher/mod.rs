@@ -57,6 +57,7 @@ struct Open {
     weight: u32,
     checks: Asked,
     origin: Origin,
+    due_at: UnixTime,
     emitted_at: UnixTime,
     /// What its end answers.
     requests: Vec<i64>,
@@ -189,7 +190,7 @@ impl Dispatcher {
         first: &First,
         now: UnixTime,
     ) -> Option<(Ticket, ScanEvent)> {
-        let First { asset, cost, over_promise, is_new, .. } = *first;
+        let First { asset, cost, over_promise, is_new, due_at, .. } = *first;
         if !self.has_credits(lane, cost, is_new) || !self.take_tokens(now) {
             return None;
         }
@@ -199,10 +200,18 @@ impl Dispatcher {
         self.stats.over_promise_max = self.stats.over_promise_max.max(over_promise);
         let wanted = self.requests.take(asset);
         let requests = wanted.map(|wanted| wanted.ids).unwrap_or_default();
-        let (checks, origin, emitted_at) = (Asked::All, Origin::Agenda, now);
-        let weight = cost.weight;
-        let open =
-            Open { number: 0, asset, taken, lane, weight, checks, origin, emitted_at, requests };
+        let open = Open {
+            number: 0,
+            asset,
+            taken,
+            lane,
+            weight: cost.weight,
+            checks: Asked::All,
+            origin: Origin::Agenda,
+            due_at: due_at.unwrap_or(now),
+            emitted_at: now,
+            requests,
+        };
         Some(self.emit(open, cost))
     }
 
@@ -273,6 +282,8 @@ impl Dispatcher {
         let took = now.since(open.emitted_at);
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.stats.latency_us.saturating_record(took_us);
+        let from_due_us = u64::try_from(now.since(open.due_at).as_micros()).unwrap_or(u64::MAX);
+        self.stats.from_due_us[open.lane].saturating_record(from_due_us);
         if open.checks == Asked::All {
             let waits = self.settings.ending == Ending::Drained && !self.draining;
             self.agenda.scanned(open.taken, open.emitted_at, waits);

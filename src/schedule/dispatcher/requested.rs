@@ -85,6 +85,7 @@ impl Dispatcher {
                 weight: cost.weight,
                 checks: wanted.checks,
                 origin: Origin::Request,
+                due_at: now,
                 emitted_at: now,
                 requests: wanted.ids,
             };
