@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::model::{Cost, Lane};
 
+pub use concurrency::Concurrency;
+
+mod concurrency;
+
 /// Time of a scan without records: load, check and write share their round trips.
 const SCAN_US: u64 = 20;
 /// Load, check and write of one record: a first estimate.

@@ -23,6 +23,7 @@ use super::line::Line;
 use super::loading::Loading;
 use super::persist::persist;
 use crate::checks::Checks;
+use crate::lanes::Concurrency;
 use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
 use crate::store::{self, SnapshotStore};
 use crate::telemetry::{End, LaneMeter, Stage, Tries};
@@ -35,7 +36,7 @@ pub struct Loaded {
     pub snapshot: Snapshot,
 }
 
-/// How much one worker loads at once.
+/// How much one worker loads at once. The weight is the most: it adapts to what the database takes.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadLimits {
     /// Assets of one query.
@@ -72,6 +73,8 @@ pub fn load<'s>(
     builder.build(move |_capabilities| {
         let mut waiting = Line::default();
         let mut flying_weight = 0u64;
+        let mut concurrency = Concurrency::new(limits.weight_max);
+        let mut gauge = meter.load_weight();
         let mut done = Vec::new();
         move |_frontiers| {
             let now = meter.clock.now();
@@ -83,7 +86,10 @@ pub fn load<'s>(
                 }
             });
             loop {
-                while let Some(mut batch) = next_batch(&mut waiting, flying_weight, limits) {
+                let (assets_max, weight_max) = (limits.assets_max, concurrency.limit());
+                while let Some(mut batch) =
+                    next_batch(&mut waiting, flying_weight, assets_max, weight_max)
+                {
                     flying_weight += weight(&batch);
                     for waiting in &mut batch {
                         loading.begins(&waiting.ticket);
@@ -93,10 +99,12 @@ pub fn load<'s>(
                         batch.iter().map(|waiting| waiting.event.asset).collect();
                     let span = tracing::info_span!("load", %lane, assets = assets.len());
                     let query = query(Arc::clone(&store), checks, assets, meter.loads.clone());
-                    flights.launch(batch, query.instrument(span));
+                    flights.launch((batch, now), query.instrument(span));
                 }
-                let Some((batch, snapshots)) = flights.land() else { break };
-                flying_weight -= weight(&batch);
+                let Some(((batch, asked_at), snapshots)) = flights.land() else { break };
+                let weight = weight(&batch);
+                flying_weight -= weight;
+                concurrency.answered(weight, asked_at, now);
                 for mut waiting in batch {
                     meter.lap(Stage::Load, &mut waiting.ticket, now);
                     let (held, joined) = join(waiting, &snapshots);
@@ -106,6 +114,7 @@ pub fn load<'s>(
                     done.push((held, joined));
                 }
             }
+            gauge.set(concurrency.limit());
             emit(&mut output, &mut done);
         }
     });
@@ -116,14 +125,15 @@ pub fn load<'s>(
 fn next_batch(
     waiting: &mut Line<Waiting>,
     flying_weight: u64,
-    limits: LoadLimits,
+    assets_max: usize,
+    weight_max: u64,
 ) -> Option<Vec<Waiting>> {
-    let mut room = u64::from(limits.weight_max).saturating_sub(flying_weight);
+    let mut room = weight_max.saturating_sub(flying_weight);
     let mut batch = Vec::new();
     // What somebody waits for does not wait for the others in its query.
     let assets_max = match waiting.requested() {
-        0 => limits.assets_max,
-        requested => requested.min(limits.assets_max),
+        0 => assets_max,
+        requested => requested.min(assets_max),
     };
     while batch.len() < assets_max {
         let Some(first) = waiting.front() else { break };

@@ -21,9 +21,10 @@ use super::line::Line;
 use super::part::{LoadedPart, Part, Read};
 use super::persist::persist_at_most;
 use crate::checks::Checks;
+use crate::lanes::Concurrency;
 use crate::model::{AssetId, Epoch, Snapshot};
 use crate::store::{SnapshotStore, StoreError, load_shard_with_references};
-use crate::telemetry::LaneMeter;
+use crate::telemetry::{LaneMeter, ShardEnd};
 
 /// A shard that could not be read so often, by a store that could be reached, is given up.
 const TRIES_MAX: u32 = 5;
@@ -37,7 +38,7 @@ pub fn load_range<'s>(
     runtime: &Handle,
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
-    weight_max: u32,
+    weight_max: u32, // adapts to what the database takes
 ) -> StreamVec<'s, Epoch, LoadedPart> {
     let scope = parts.scope();
     let mut builder = OperatorBuilder::new(format!("load_range({})", meter.lane), scope);
@@ -53,8 +54,11 @@ pub fn load_range<'s>(
     builder.build(move |_capabilities| {
         let mut waiting: Line<(Held, Part)> = Line::default();
         let mut flying_weight = 0;
+        let mut concurrency = Concurrency::new(weight_max);
+        let mut gauge = meter.load_weight();
         let mut done = Vec::new();
         move |_frontiers| {
+            let now = meter.clock.now();
             input.for_each(|capability, parts| {
                 let held = Rc::new(capability.retain(0));
                 for part in parts.drain(..) {
@@ -64,9 +68,10 @@ pub fn load_range<'s>(
             });
             loop {
                 while let Some((held, part)) = waiting.pop_front_if(|(_, part)| {
-                    flying_weight == 0 || flying_weight + part.weight() <= u64::from(weight_max)
+                    flying_weight == 0 || flying_weight + part.weight() <= concurrency.limit()
                 }) {
                     if part.is_skipped {
+                        meter.shard_ended(ShardEnd::Skipped);
                         let (read, snapshot) = (Read::Skipped, None);
                         done.push((held, LoadedPart { part, read, snapshot }));
                         continue;
@@ -79,12 +84,22 @@ pub fn load_range<'s>(
                         of = part.of
                     );
                     let loading = read(Arc::clone(&store), checks, part.clone(), meter.clone());
-                    flights.launch((held, part), loading.instrument(span));
+                    flights.launch((held, part, now), loading.instrument(span));
                 }
-                let Some(((held, part), (read, snapshot))) = flights.land() else { break };
+                let Some(((held, part, asked_at), (read, snapshot))) = flights.land() else {
+                    break;
+                };
                 flying_weight -= part.weight();
+                concurrency.answered(part.weight(), asked_at, now);
+                meter.shard_ended(match read {
+                    Read::Whole => ShardEnd::Read,
+                    Read::Changed => ShardEnd::Changed,
+                    Read::Failed => ShardEnd::Failed,
+                    Read::Skipped => ShardEnd::Skipped,
+                });
                 done.push((held, LoadedPart { part, read, snapshot }));
             }
+            gauge.set(concurrency.limit());
             emit(&mut output, &mut done);
         }
     });

@@ -17,7 +17,7 @@ use timely::progress::operate::FrontierInterest;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
-use super::emit::{Output, emit};
+use super::emit::{Held, Output, emit};
 use super::flights::Flights;
 use super::line::Line;
 use super::loading::Loading;
@@ -68,7 +68,7 @@ pub fn plan<'s>(
     let (home, window) = (scope.index() as u64, limits.window_per_worker * scope.peers());
 
     builder.build(move |_capabilities| {
-        let mut unplanned: Line<Unplanned> = Line::default();
+        let mut unplanned: Line<Unplanned<Held>> = Line::default();
         let mut planning = Planning::new(home, window);
         let mut done = Vec::new();
         move |_frontiers| {

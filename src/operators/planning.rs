@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::emit::Held;
 use super::line::Line;
 use super::part::{Part, PartAck};
 use crate::model::{AssetKind, OwnerRange, ScanEvent, Ticket};
 use crate::store::Shards;
 
-/// A scan before it is planned, or before it is planned again.
-pub(super) struct Unplanned {
-    pub(super) held: Held,
+/// A scan before it is planned, or before it is planned again. `H` is held until it is done.
+pub(super) struct Unplanned<H> {
+    pub(super) held: H,
     pub(super) ticket: Ticket,
     pub(super) event: ScanEvent,
     pub(super) is_again: bool,
@@ -18,17 +17,17 @@ pub(super) struct Unplanned {
 
 /// Scans whose shards are out or go out: in turns, so that a giant holds up no other scan for longer
 /// than one of its shards takes. What somebody waits for goes first.
-pub(super) struct Planning {
+pub(super) struct Planning<H> {
     home: u64,
     /// Shards that are out at once: what they hold is all that giants hold.
     window: usize,
     out: usize,
     turns: Line<(u64, u64)>,
-    scans: HashMap<(u64, u64), Planned>,
+    scans: HashMap<(u64, u64), Planned<H>>,
 }
 
-struct Planned {
-    held: Held,
+struct Planned<H> {
+    held: H,
     ticket: Ticket,
     event: ScanEvent,
     is_again: bool,
@@ -40,12 +39,12 @@ struct Planned {
     is_changed: bool,
 }
 
-impl Planning {
-    pub(super) fn new(home: u64, window: usize) -> Planning {
+impl<H: Clone> Planning<H> {
+    pub(super) fn new(home: u64, window: usize) -> Planning<H> {
         Planning { home, window, out: 0, turns: Line::default(), scans: HashMap::new() }
     }
 
-    pub(super) fn begin(&mut self, scan: Unplanned, shards: Shards) {
+    pub(super) fn begin(&mut self, scan: Unplanned<H>, shards: Shards) {
         let Unplanned { held, ticket, event, is_again } = scan;
         let key = (ticket.owner, ticket.number);
         let (owners, kind) = (OwnerRange::cut_behind(&shards.ends), shards.kind);
@@ -58,7 +57,7 @@ impl Planning {
 
     /// None: nothing waits, or the window is full. `begins` is told of each scan whose first shard goes
     /// out for the first time.
-    pub(super) fn next(&mut self, begins: impl FnOnce(&mut Ticket)) -> Option<(Held, Part)> {
+    pub(super) fn next(&mut self, begins: impl FnOnce(&mut Ticket)) -> Option<(H, Part)> {
         if self.window <= self.out {
             return None;
         }
@@ -85,11 +84,11 @@ impl Planning {
         if scan.next < scan.owners.len() {
             self.turns.push(&scan.ticket, key);
         }
-        Some((Held::clone(&scan.held), part))
+        Some((scan.held.clone(), part))
     }
 
     /// A part is judged. Returns its scan if it has to be planned again.
-    pub(super) fn landed(&mut self, ack: &PartAck) -> Option<Unplanned> {
+    pub(super) fn landed(&mut self, ack: &PartAck) -> Option<Unplanned<H>> {
         self.out -= 1;
         let key = (ack.ticket.owner, ack.ticket.number);
         let scan = self.scans.get_mut(&key)?;
@@ -102,3 +101,6 @@ impl Planning {
         (is_changed && !is_again).then_some(Unplanned { held, ticket, event, is_again: true })
     }
 }
+
+#[cfg(test)]
+mod tests;

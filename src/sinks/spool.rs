@@ -1,4 +1,4 @@
-//! The findings of an outcome that is too large to be held: in memory up to 8 MiB, then in a file
+//! The findings of an outcome that is too large to be held: in memory up to 1 MiB, then in a file
 //! without a name, which nobody has to clean up.
 //!
 //! A finding lies in it as it goes out: `length, key, content, check, fields`, where `fields` are
@@ -16,7 +16,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use crate::model::{CheckId, Finding, Severity};
 
 /// What a spool holds in memory.
-const MEMORY_MAX: usize = 8 << 20;
+const MEMORY_MAX: usize = 1 << 20;
 /// What is read from its file at a time.
 const READ_MAX: usize = 256 << 10;
 /// Length, key, content and check.

@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry};
+use prometheus::{
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+};
 
 use super::tries::Tries;
 use super::{counters, histograms, levels};
@@ -81,6 +83,32 @@ impl End {
     }
 }
 
+/// What became of a shard of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardEnd {
+    Read,
+    /// Its zone had changed since it was cut.
+    Changed,
+    /// It could not be read.
+    Failed,
+    /// Its zone is cut again.
+    Skipped,
+}
+
+impl ShardEnd {
+    const ALL: [ShardEnd; 4] =
+        [ShardEnd::Read, ShardEnd::Changed, ShardEnd::Failed, ShardEnd::Skipped];
+
+    fn name(self) -> &'static str {
+        match self {
+            ShardEnd::Read => "read",
+            ShardEnd::Changed => "changed",
+            ShardEnd::Failed => "failed",
+            ShardEnd::Skipped => "skipped",
+        }
+    }
+}
+
 /// What one lane measures with: its clock, and its own metrics, looked up once.
 #[derive(Clone, Debug)]
 pub struct LaneMeter {
@@ -92,14 +120,48 @@ pub struct LaneMeter {
     stages: [Histogram; Stage::ALL.len()],
     ages: [Histogram; Stage::ALL.len()],
     ends: [IntCounter; End::ALL.len()],
+    load_weight: IntGauge,
+    shards: [IntCounter; ShardEnd::ALL.len()],
+}
+
+/// What one operator adds to a gauge of its lane, until it is dropped.
+#[derive(Debug)]
+pub struct Share {
+    gauge: IntGauge,
+    own: i64,
+}
+
+impl Share {
+    pub fn set(&mut self, own: u64) {
+        let own = i64::try_from(own).unwrap_or(i64::MAX);
+        if own != self.own {
+            self.gauge.add(own - self.own);
+            self.own = own;
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.gauge.sub(self.own);
+    }
 }
 
 impl LaneMeter {
+    /// For the weight of what one worker may load at once.
+    pub fn load_weight(&self) -> Share {
+        Share { gauge: self.load_weight.clone(), own: 0 }
+    }
+
     /// The scan has left the stage, and is in the next one.
     pub fn lap(&self, stage: Stage, ticket: &mut Ticket, now: UnixTime) {
         self.stages[stage as usize].observe(now.since(ticket.since).as_secs_f64());
         self.ages[stage as usize].observe(now.since(ticket.emitted_at).as_secs_f64());
         ticket.since = now;
+    }
+
+    pub fn shard_ended(&self, end: ShardEnd) {
+        self.shards[end as usize].inc();
     }
 
     pub fn ended(&self, end: End) {
@@ -116,6 +178,8 @@ pub(super) struct LaneFamilies {
     sink_retrying: IntGaugeVec,
     sink_failures: IntCounterVec,
     check_panics: IntCounterVec,
+    load_weight: IntGaugeVec,
+    shards: IntCounterVec,
     tries: PerLane<OnceLock<[Tries; 2]>>,
 }
 
@@ -170,6 +234,18 @@ impl LaneFamilies {
                 "Checks that panicked on an asset, which is unknown for them then.",
                 &["lane"],
             ),
+            load_weight: levels(
+                registry,
+                "scanflow_load_weight_max",
+                "Weight of the snapshots that may be loaded at once: lower while loads take longer.",
+                &["lane"],
+            ),
+            shards: counters(
+                registry,
+                "scanflow_shards_total",
+                "Shards of zones in the slow lane, by what became of them.",
+                &["outcome"],
+            ),
             tries: PerLane::default(),
         }
     }
@@ -195,6 +271,8 @@ impl LaneFamilies {
             check_panics: self.check_panics.with_label_values(&[name]),
             stages: Stage::ALL.map(|stage| self.stage(lane, stage)),
             ages: Stage::ALL.map(|stage| self.age(lane, stage)),
+            shards: ShardEnd::ALL.map(|end| self.shards.with_label_values(&[end.name()])),
+            load_weight: self.load_weight.with_label_values(&[name]),
             ends: End::ALL.map(|end| self.ends.with_label_values(&[name, end.name()])),
         }
     }

@@ -24,7 +24,7 @@ use crate::model::{Lane, PerLane, Severity, UnixTime};
 use crate::schedule::Progress;
 
 pub use database::{DatabasePool, PoolMeter, Waiting};
-pub use lane::{End, LaneMeter, Stage};
+pub use lane::{End, LaneMeter, ShardEnd, Share, Stage};
 pub use leader::Role;
 pub use process::resident_bytes;
 pub use pulse::{Pulse, WorkerPulse};
