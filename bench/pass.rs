@@ -4,7 +4,7 @@ use scanflow::clock::Clock;
 use scanflow::config::Config;
 use scanflow::operators::Feed;
 use scanflow::schedule::{Ending, PlanProgress, Rate, Stats};
-use scanflow_dataflows::{Lead, lead};
+use scanflow_dataflows::{Connections, Lead, lead};
 
 use crate::meter::{Meter, Used};
 use crate::server::Server;
@@ -23,6 +23,19 @@ impl Pass {
         clock: &Clock,
         workers: usize,
     ) -> anyhow::Result<Pass> {
+        Pass::over(server, &server.connections, clock, workers).await
+    }
+
+    /// Over other connections than those of the server.
+    ///
+    /// # Errors
+    /// Also if a scan did not come back.
+    pub(crate) async fn over(
+        server: &Server,
+        connections: &Connections,
+        clock: &Clock,
+        workers: usize,
+    ) -> anyhow::Result<Pass> {
         let feed = Feed::default();
         let settings = Lead {
             ending: Ending::Once,
@@ -32,7 +45,7 @@ impl Pass {
         };
         let meter = Meter::start(server, clock).await?;
         let led =
-            lead(&server.connections, timely::Config::process(workers), clock, settings).await?;
+            lead(connections, timely::Config::process(workers), clock, settings).await?;
         let used = meter.read().await?;
         let summary = led.summary;
         anyhow::ensure!(led.lost.is_none() && summary.open_tickets == 0, "the pass was broken off");

@@ -14,6 +14,8 @@ use scanflow_dataflows::Connections;
 use serde::Serialize;
 use tempfile::TempDir;
 
+use crate::proxy::Proxy;
+
 /// Of partitions and of what is too wide for a row each table has its own.
 const TABLES: &str = "
     select coalesce(pg_partition_root(c.oid), c.oid)::regclass::text,
@@ -33,6 +35,12 @@ pub(crate) struct Server {
     _folder: TempDir,
 }
 
+fn connections(url: &str) -> anyhow::Result<Connections> {
+    let open = |connections_max| Database::open(url, connections_max);
+    let lane = PerLane { fast: open(4)?, slow: open(2)? };
+    Ok(Connections { lane, lease: open(1)?, control: open(2)? })
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct TableSize {
     pub(crate) table_bytes: i64,
@@ -46,10 +54,16 @@ impl Server {
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
         let cluster = Cluster::start(folder.path(), clock).await?;
         let pid = cluster.server_pid().context("the server has no process")?;
-        let open = |connections_max| Database::open(cluster.url(), connections_max);
-        let lane = PerLane { fast: open(4)?, slow: open(2)? };
-        let connections = Connections { lane, lease: open(1)?, control: open(2)? };
+        let connections = connections(cluster.url())?;
         Ok(Server { connections, pid, cluster, _folder: folder })
+    }
+
+    /// As `connections`, through something that lies between.
+    pub(crate) fn behind(proxy: &Proxy) -> anyhow::Result<Connections> {
+        let port = proxy.port;
+        let url =
+            format!("host=127.0.0.1 port={port} user=scanflow dbname=scanflow sslmode=disable");
+        connections(&url)
     }
 
     /// Connections of an experiment, to the database of `connections`.

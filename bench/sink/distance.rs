@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::bars::Bar;
 use super::flights;
 use super::outcomes::{Evidence, mix, outcome};
-use super::proxy::Proxy;
+use crate::proxy::Proxy;
 use crate::print::{print, tell};
 use crate::server::Server;
 

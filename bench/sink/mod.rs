@@ -12,7 +12,6 @@ mod flights;
 mod frozen;
 pub(crate) mod outcomes;
 mod plot;
-mod proxy;
 mod steady;
 mod sweep;
 pub(crate) mod tables;

@@ -6,6 +6,7 @@ mod process;
 mod admin;
 mod demo;
 mod dice;
+mod giant;
 mod hangup;
 mod killed;
 mod leader;

@@ -21,9 +21,9 @@ async fn two_workers_find_what_a_plain_loop_finds_also_when_what_crosses_them_is
     let Some(data) = shared_data("moj") else { return };
     for workers in [CommunicationConfig::Process(2), CommunicationConfig::ProcessBinary(2)] {
         let place = Place::importing(&data).await;
-        // A zone of a few hundred records is slow: both lanes have something to do.
+        // A zone of a few hundred records is slow, and many shards: both lanes have something to do.
         let lanes = Lanes { slow_predicted_ms_min: 1 };
-        let config = JobConfig { lanes, ..JobConfig::default() };
+        let config = JobConfig { lanes, shard_records: 40, ..JobConfig::default() };
         let led = place.scan_by(workers.clone(), config).await;
         let returned = &led.summary.stats.returned;
         assert_eq!(returned.fast + returned.slow, 407, "{workers:?}");
