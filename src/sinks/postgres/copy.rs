@@ -98,11 +98,8 @@ pub(super) async fn flush(
         flight.change(&difference, &mut rest).await?;
         flight.resolve(&difference.stored, &mut rest).await?;
     }
-    let newer = newer().map(|(part, _)| {
-        let is_kept = difference.stored.keeps(part.scan.asset.0);
-        (part.scan, part.digest.filter(|_| !is_kept))
-    });
-    let completed: Scans = newer.collect();
+    let completed: Scans = newer().map(|(part, _)| (part.scan, part.digest)).collect();
+    let completed = completed.without_digests_of(|asset| difference.stored.keeps(asset));
     if !completed.assets.is_empty() {
         rest.send(flight.complete(completed)).await?;
     }

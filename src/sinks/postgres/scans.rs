@@ -19,6 +19,18 @@ pub(super) struct Scans {
     pub(super) digests: Vec<Option<Uuid>>,
 }
 
+impl Scans {
+    /// These digests do not stand: insights that were not found stay open. The scans count all the same.
+    pub(super) fn without_digests_of(mut self, is_kept: impl Fn(i64) -> bool) -> Scans {
+        for (asset, digest) in self.assets.iter().zip(&mut self.digests) {
+            if is_kept(*asset) {
+                *digest = None;
+            }
+        }
+        self
+    }
+}
+
 impl<'s> FromIterator<(&'s Scan, Option<Digest>)> for Scans {
     fn from_iter<I: IntoIterator<Item = (&'s Scan, Option<Digest>)>>(scans: I) -> Scans {
         let mut columns = Scans::default();
