@@ -3,6 +3,7 @@
 
 mod account;
 mod asset;
+mod cost;
 mod facet;
 mod glob;
 mod lane;
@@ -17,12 +18,13 @@ mod zone;
 
 pub use account::{AccountSettings, AccountSnapshot, Member, MemberStatus};
 pub use asset::{AssetId, AssetKind, ConfigVersion};
+pub use cost::{Cost, CostClass, Measured, Spent};
 pub use facet::{Facet, Facets};
 pub use glob::Glob;
 pub use lane::{Lane, PerLane};
 pub use outcome::{Digest, Fence, Judged, Outcome, Resolution, Scan, Scope};
 pub use record::{Record, RecordType, Records};
-pub use scan::{Asked, Cost, Reason, ScanEvent, ScanSequence};
+pub use scan::{Asked, Reason, ScanEvent, ScanSequence};
 pub use snapshot::Snapshot;
 pub use ticket::{Origin, Ticket};
 pub use time::{Epoch, UnixTime};

@@ -18,6 +18,7 @@ use timely::progress::operate::FrontierInterest;
 use super::emit::{Held, Output, emit};
 use super::line::Line;
 use super::load::Loaded;
+use super::share;
 use crate::checks::{self, About, Check, Checks, Policy};
 use crate::model::{
     Asked, Epoch, Fence, Judged, Outcome, Scan, Snapshot, Ticket, UnixTime, UnknownReason, Verdict,
@@ -121,6 +122,7 @@ impl Judging {
     fn end(self, meter: &LaneMeter, now: UnixTime) -> (Ticket, Outcome) {
         let Loaded { mut ticket, event, snapshot } = self.loaded;
         meter.lap(Stage::Check, &mut ticket, now);
+        ticket.spent.check_us = share::us(self.duration);
         let config_version = snapshot.config_version();
         let scan = Scan {
             asset: snapshot.asset(),
@@ -128,6 +130,7 @@ impl Judging {
             scheduled_at: event.scheduled_at,
             duration: self.duration,
             records: u32::try_from(snapshot.records()).unwrap_or(u32::MAX),
+            measured: event.measured(ticket.spent),
         };
         (ticket, Outcome::new(scan, self.judged, event.checks == Asked::All))
     }
@@ -154,7 +157,7 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::model::{
         AssetId, AssetKind, CheckId, Cost, Lane, Origin, Reason, ScanEvent, ScanSequence, Severity,
-        ZoneSnapshot,
+        Spent, ZoneSnapshot,
     };
     use crate::telemetry::Telemetry;
 
@@ -195,7 +198,7 @@ mod tests {
             checks: Asked::All,
             reason: Reason::Scheduled,
             scheduled_at: UnixTime::from_micros(0),
-            cost: Cost { time: Duration::ZERO, weight: 1 },
+            cost: Cost { weight: 1, ..Cost::default() },
             lane: Lane::Fast,
         };
         let zone = ZoneSnapshot::from_text(asset, "a.test", "@ A 192.0.2.1");
@@ -207,6 +210,7 @@ mod tests {
                 weight: 1,
                 emitted_at: since,
                 since,
+                spent: Spent::default(),
                 origin: Origin::Agenda,
             },
             event,

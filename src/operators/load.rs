@@ -21,6 +21,7 @@ use super::emit::{Held, Output, emit};
 use super::flights::Flights;
 use super::line::Line;
 use super::loading::Loading;
+use super::share::share;
 use crate::backoff::Backoff;
 use crate::checks::Checks;
 use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
@@ -96,8 +97,12 @@ pub fn load<'s>(
                     flights.launch(batch, query.instrument(span));
                 }
                 let Some((batch, snapshots)) = flights.land() else { break };
-                flying_weight -= weight(&batch);
+                let landed_weight = weight(&batch);
+                flying_weight -= landed_weight;
                 for mut waiting in batch {
+                    let Waiting { ticket, .. } = &mut waiting;
+                    let took = now.since(ticket.since);
+                    ticket.spent.load_us = share(lane, ticket, took, landed_weight);
                     meter.lap(Stage::Load, &mut waiting.ticket, now);
                     let (held, joined) = join(waiting, &snapshots);
                     if joined.is_err() {
@@ -179,7 +184,6 @@ fn join(
 mod tests {
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use async_trait::async_trait;
     use timely::dataflow::operators::ToStream;
@@ -190,7 +194,7 @@ mod tests {
     use crate::checks;
     use crate::clock::Clock;
     use crate::model::{
-        Asked, Cost, Lane, Origin, Reason, Reference, ScanSequence, UnixTime, ZoneSnapshot,
+        Asked, Cost, Lane, Origin, Reason, Reference, ScanSequence, Spent, UnixTime, ZoneSnapshot,
     };
     use crate::store::{StoreError, memory};
     use crate::telemetry::Telemetry;
@@ -231,13 +235,21 @@ mod tests {
             checks: Asked::All,
             reason: Reason::Scheduled,
             scheduled_at: UnixTime::from_micros(0),
-            cost: Cost { time: Duration::ZERO, weight },
+            cost: Cost { weight, ..Cost::default() },
             lane: Lane::Fast,
         };
         let number = asset.cast_unsigned();
         let since = event.scheduled_at;
         (
-            Ticket { number, owner: 0, weight, emitted_at: since, since, origin: Origin::Agenda },
+            Ticket {
+                number,
+                owner: 0,
+                weight,
+                emitted_at: since,
+                since,
+                spent: Spent::default(),
+                origin: Origin::Agenda,
+            },
             event,
         )
     }
