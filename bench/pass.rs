@@ -44,8 +44,7 @@ impl Pass {
             ..Lead::of(&Config::default())
         };
         let meter = Meter::start(server, clock).await?;
-        let led =
-            lead(connections, timely::Config::process(workers), clock, settings).await?;
+        let led = lead(connections, timely::Config::process(workers), clock, settings).await?;
         let used = meter.read().await?;
         let summary = led.summary;
         anyhow::ensure!(led.lost.is_none() && summary.open_tickets == 0, "the pass was broken off");

@@ -144,8 +144,7 @@ impl Pipeline {
             *per_second = scans as f64 / seconds;
             let (bench, distance_ms) = ("pipeline", self.distance_ms);
             let scans_per_second = *per_second;
-            let figures =
-                OldFigures { bench, pass, distance_ms, scans, seconds, scans_per_second };
+            let figures = OldFigures { bench, pass, distance_ms, scans, seconds, scans_per_second };
             print(self.json, &figures)?;
         }
         server
@@ -166,28 +165,28 @@ impl Pipeline {
         findings: i64,
         old_per_second: Option<f64>,
     ) -> Figures {
-    let latency_ms = |share| pass.stats.latency_us.value_at_quantile(share) as f64 / 1e3;
-    let factor = old_per_second.map(|old| pass.scans() as f64 / pass.used.seconds / old);
-    let factor_min = FACTOR_MIN[usize::from(0 < self.distance_ms)];
-    Figures {
-        bench: "pipeline",
-        pass: name,
-        zones: report.zones,
-        accounts: report.accounts,
-        workers: self.workers,
-        distance_ms: self.distance_ms,
-        scans: pass.scans(),
-        seconds: pass.used.seconds,
-        scans_per_second: pass.scans() as f64 / pass.used.seconds,
-        findings,
-        p50_ms: latency_ms(0.5),
-        p99_ms: latency_ms(0.99),
-        rss_mb: pass.used.rss_peak_mb,
-        client_cpu_s: pass.used.client_cpu_s,
-        db_cpu_s: pass.used.db_cpu_s,
-        factor,
-        factor_min: factor.map(|_| factor_min),
-    }
+        let latency_ms = |share| pass.stats.latency_us.value_at_quantile(share) as f64 / 1e3;
+        let factor = old_per_second.map(|old| pass.scans() as f64 / pass.used.seconds / old);
+        let factor_min = FACTOR_MIN[usize::from(0 < self.distance_ms)];
+        Figures {
+            bench: "pipeline",
+            pass: name,
+            zones: report.zones,
+            accounts: report.accounts,
+            workers: self.workers,
+            distance_ms: self.distance_ms,
+            scans: pass.scans(),
+            seconds: pass.used.seconds,
+            scans_per_second: pass.scans() as f64 / pass.used.seconds,
+            findings,
+            p50_ms: latency_ms(0.5),
+            p99_ms: latency_ms(0.99),
+            rss_mb: pass.used.rss_peak_mb,
+            client_cpu_s: pass.used.client_cpu_s,
+            db_cpu_s: pass.used.db_cpu_s,
+            factor,
+            factor_min: factor.map(|_| factor_min),
+        }
     }
 }
 

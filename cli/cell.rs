@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use scanflow::model::{Severity, UnixTime};
+use scanflow::schedule::LaneSplit;
 
 /// Columns without lines; as wide as the terminal, if there is one.
 pub(crate) fn table(header: &[&str], has_color: bool) -> Table {
@@ -45,6 +46,12 @@ pub(crate) fn time(time: UnixTime) -> String {
 pub(crate) fn length(length: Duration) -> String {
     let text = humantime::format_duration(Duration::from_secs(length.as_secs())).to_string();
     text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// From where on scans are slow, and how much those are.
+pub(crate) fn border(split: &LaneSplit) -> String {
+    let threshold_ms = (1e4 * split.threshold.as_secs_f64()).round() / 10.0;
+    format!("slow above {threshold_ms} ms, {:.0} % of the work", 100.0 * split.work.slow)
 }
 
 /// A text that comes from outside, without what would steer a terminal.

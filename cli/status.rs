@@ -5,7 +5,7 @@ use std::io::Write;
 
 use scanflow::config::Config;
 use scanflow::model::Severity;
-use scanflow::schedule::Rate;
+use scanflow::schedule::{LaneSplit, Rate};
 use scanflow::sinks::postgres::{Calibration, calibration};
 use scanflow::store::postgres::reviews::Classification;
 use scanflow::store::postgres::status::{self, Freshness, Leader};
@@ -166,7 +166,7 @@ pub(crate) fn json(config: &Config, status: &status::Status, pooler: Pooler) -> 
         "insights_open": by_severity(open),
         "insights_unreviewed": by_severity(unreviewed),
         "insights_reviewed": Value::Object(reviewed.collect()),
-        "lanes": { "fast": status.lanes.fast, "slow": status.lanes.slow },
+        "lanes": lanes(&status.lanes),
         "rates": {
             "nominal_per_second": status.nominal_per_second(),
             "target_per_second": target_per_second(config, status),
@@ -175,6 +175,15 @@ pub(crate) fn json(config: &Config, status: &status::Status, pooler: Pooler) -> 
         "leases": status.leases.iter().map(lease).collect::<Vec<_>>(),
         "dead_letters": status.dead_letters,
         "database": { "pooler": pooler },
+    })
+}
+
+fn lanes(split: &LaneSplit) -> Value {
+    json!({
+        "fast": split.assets.fast,
+        "slow": split.assets.slow,
+        "threshold_ms": 1e3 * split.threshold.as_secs_f64(),
+        "slow_work_share": split.work.slow,
     })
 }
 
@@ -210,8 +219,12 @@ fn print(
     if !reviewed.is_empty() {
         writeln!(out, "open, reviewed  {}", reviewed.join(", "))?;
     }
-    let (fast, slow) = (status.lanes.fast, status.lanes.slow);
-    writeln!(out, "lanes           {fast} fast, {slow} slow, as predicted")?;
+    let (assets, border) = (status.lanes.assets, cell::border(&status.lanes));
+    writeln!(
+        out,
+        "lanes           {} fast, {} slow, as predicted: {border}",
+        assets.fast, assets.slow
+    )?;
     let target = target_per_second(&context.config, status).map_or_else(
         || "as fast as credits allow".to_owned(),
         |rate| format!("{rate:.2} aimed at"),

@@ -54,7 +54,7 @@ pub(crate) fn scan(
 
     let (fast, slow) = partition_by_cost(events);
 
-    let turns = Turns::new(job.config.slice, job.config.slow_share);
+    let turns = Turns::new(job.config.slice, job.config.lanes.slow_share);
     let [fast_lane, slow_lane] =
         Lane::ALL.map(|lane| LaneParts { lane, job, clock, runtime, turns: turns.clone() });
     fast_lane.fast(fast).connect_loop(fast_acked);

@@ -23,7 +23,7 @@ fn add_zone(id: i64, plan: &str) -> String {
 
 fn listed(asset: i64, plan: &str, records: u64) -> Listed {
     let (asset, account) = (AssetId(asset), AssetId(1));
-    Listed { asset, account, plan: plan.into(), scheduled_at: None, records }
+    Listed { asset, account, plan: plan.into(), scheduled_at: None, records, measured: None }
 }
 
 async fn changed(database: &Database, since: &Mark) -> (Vec<AssetChange>, Mark) {

@@ -28,6 +28,7 @@ fn outcome(sequence: u64, findings: impl Iterator<Item = Finding>) -> LargeOutco
         scheduled_at: UnixTime::from_micros(0),
         duration: Duration::ZERO,
         records: 0,
+        measured: None,
     };
     let judged = vec![Judged { check: CHECK, version: 1, verdict: Verdict::Pass }];
     let Outcome { scan, scope, .. } = Outcome::new(scan, judged, false);

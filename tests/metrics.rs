@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use scanflow::clock::{Clock, ManualClock};
-use scanflow::model::{Lane, Origin, PerLane, Ticket, UnixTime};
-use scanflow::schedule::{Backlog, PlanProgress, Progress};
+use scanflow::model::{Lane, Origin, PerLane, Spent, Ticket, UnixTime};
+use scanflow::schedule::{Backlog, LaneSplit, PlanProgress, Progress, Released};
 use scanflow::telemetry::{Pulse, Stage, Telemetry};
 use scanflow_testing::{Metrics, workspace};
 
@@ -15,9 +15,9 @@ const NOW: UnixTime = UnixTime::from_micros(1_000_000_000_000);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// None of them has a value for each asset, account or zone.
-const LABELS: [&str; 12] = [
-    "action", "cause", "lane", "outcome", "path", "plan", "pool", "reason", "severity", "stage",
-    "version", "worker",
+const LABELS: [&str; 14] = [
+    "action", "cause", "from", "lane", "outcome", "path", "plan", "pool", "reason", "severity",
+    "stage", "to", "version", "worker",
 ];
 
 fn plan(name: &str, assets: u64) -> PlanProgress {
@@ -38,6 +38,7 @@ fn progress(plans: Vec<PlanProgress>) -> Progress {
         covered_in: Some(HOUR),
         is_paused: true,
         requests: 7,
+        lanes: LaneSplit::default(),
     }
 }
 
@@ -142,6 +143,7 @@ fn an_event_ages_from_stage_to_stage() {
         weight: 1,
         emitted_at: NOW,
         since: NOW,
+        spent: Spent::default(),
         origin: Origin::Agenda,
     };
     let second = Duration::from_secs(1);
@@ -149,11 +151,21 @@ fn an_event_ages_from_stage_to_stage() {
     for (number, stage) in (1..).zip(stages) {
         meter.lap(*stage, &mut ticket, NOW + second * number);
     }
-    telemetry.source().released(Lane::Fast, &ticket, second * 7, NOW + second * 7);
+    let released = Released {
+        took: second * 7,
+        predicted: second,
+        measured: Some(second * 3),
+        better_lane: Some(Lane::Slow),
+    };
+    telemetry.source().released(Lane::Fast, &ticket, &released, NOW + second * 7);
     let metrics = Metrics::read(&telemetry.render(NOW));
     for (number, stage) in (1..).zip(stages.iter().chain([last])) {
         let of = |name| metrics.sum(name, &[("lane", "fast"), ("stage", stage.name())]);
         assert_eq!(of("scanflow_event_age_seconds_sum"), f64::from(number), "{}", stage.name());
         assert_eq!(of("scanflow_stage_seconds_sum"), 1.0, "{}", stage.name());
     }
+    let misrouted = [("from", "fast"), ("to", "slow")];
+    assert_eq!(metrics.sum("scanflow_lane_misrouted_total", &misrouted), 1.0);
+    let cost = |what| metrics.sum(&format!("scanflow_cost_{what}_seconds_total"), &[]);
+    assert_eq!(["predicted", "measured", "error"].map(cost), [1.0, 3.0, 2.0]);
 }

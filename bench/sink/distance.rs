@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::bars::Bar;
 use super::flights;
 use super::outcomes::{Evidence, mix, outcome};
-use crate::proxy::Proxy;
 use crate::print::{print, tell};
+use crate::proxy::Proxy;
 use crate::server::Server;
 
 /// Of each zone.

@@ -58,6 +58,7 @@ fn scan(asset: i64, sequence: u64, records: usize) -> Scan {
         scheduled_at: UnixTime::from_micros(1_700_000_000_000_000 + sequence),
         duration: Duration::from_micros(250),
         records: u32::try_from(records).unwrap_or(u32::MAX),
+        measured: None,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
         plans: plans.map(|plan| freshness(plan, at)).collect(),
         open: open.clone().unwrap_or_default(),
         reviewed: Vec::new(),
-        lanes: PerLane::default(),
+        lanes: progress.as_ref().map(|progress| progress.lanes).unwrap_or_default(),
         last_completed_at: None,
         leases,
         dead_letters,
@@ -38,7 +38,7 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Response {
     if let Value::Object(status) = &mut status {
         // What only the whole fleet could tell, and what nobody has told yet.
         let unknown = [
-            ("lanes", true),
+            ("lanes", progress.is_none()),
             ("last_completed_at", true),
             ("insights_unreviewed", true),
             ("insights_reviewed", true),
@@ -92,6 +92,8 @@ fn run(watched: &Watched, progress: Option<&Progress>, at: UnixTime) -> Value {
             "per_second_max": progress.per_second_max,
             "in_flight": by_lane(progress.out),
             "returned": by_lane(progress.returned),
+            "cost_scan_us": progress.lanes.coefficients.scan_us,
+            "cost_record_us": progress.lanes.coefficients.record_us,
         })),
         "stage_seconds": Map::from_iter(stages),
     })

@@ -81,6 +81,7 @@ fn object(foreseen: &Foreseen) -> Value {
             "assets": expected.assets,
             "scans_per_second": expected.scans_per_second,
             "busy_workers": expected.busy,
+            "work_share": foreseen.lanes.work[lane],
         })
     };
     json!({
@@ -92,7 +93,13 @@ fn object(foreseen: &Foreseen) -> Value {
         "is_enough": foreseen.is_enough(),
         "reserve": foreseen.reserve(),
         "healed_in_seconds": foreseen.healed_in().map(|length| length.as_secs_f64()),
-        "lanes": { "fast": lane(Lane::Fast), "slow": lane(Lane::Slow) },
+        "lanes": {
+            "fast": lane(Lane::Fast),
+            "slow": lane(Lane::Slow),
+            "threshold_ms": 1e3 * foreseen.lanes.threshold.as_secs_f64(),
+            "cost_scan_us": foreseen.lanes.coefficients.scan_us,
+            "cost_record_us": foreseen.lanes.coefficients.record_us,
+        },
         "never_scanned": foreseen.expectation.never_scanned,
         "covered_in_seconds": foreseen.covered_in.as_secs_f64(),
     })
@@ -163,6 +170,7 @@ fn table(
             means.workers,
         )?;
     }
+    writeln!(out, "lanes parted    {}", cell::border(&foreseen.lanes))?;
     writeln!(out, "full coverage   {}", coverage(foreseen, means))
 }
 

@@ -46,7 +46,8 @@ fn a_worker_that_stands_still_ends_the_process() {
     let clock = Clock::system();
     let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), clock.now());
     let (asset, plan) = (AssetId(1), "free".to_owned());
-    let listed = Listed { asset, account: asset, plan, scheduled_at: None, records: 1 };
+    let listed =
+        Listed { asset, account: asset, plan, scheduled_at: None, records: 1, measured: None };
     agenda.insert(&listed, clock.now());
     let settings = Settings {
         owner: HOME as u64,

@@ -15,8 +15,6 @@ pub struct JobConfig {
     pub shard_records: usize,
     /// After so long of judging the other operators of a worker get a turn.
     pub slice: Duration,
-    /// The share of a worker's time that slow work gets while the fast lane has work.
-    pub slow_share: f64,
     /// Width of an epoch.
     pub epoch: Duration,
     /// How long a drain waits for what is out before it drops it.
@@ -67,9 +65,6 @@ impl JobConfig {
         }
         if self.shard_records == 0 {
             return Err(Impossible::new("lanes.shard_records", "must be at least 1"));
-        }
-        if !(0.0 < self.slow_share && self.slow_share <= 1.0) {
-            return Err(Impossible::new("lanes.slow_share", "must be above 0 and at most 1"));
         }
         for (lane, LaneConfig { credits, load, write }) in
             [("fast", &self.lane.fast), ("slow", &self.lane.slow)]

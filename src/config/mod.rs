@@ -12,7 +12,7 @@ use humantime_serde::Serde;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Policy;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Threshold};
 use crate::model::PerLane;
 use crate::operators::{LoadLimits, WriteLimits};
 use crate::schedule::{Cadences, Rate};
@@ -96,11 +96,16 @@ pub struct ScheduleConfig {
 }
 
 /// Which scans are slow, and the limits of each lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LanesConfig {
-    /// A scan that is predicted to take longer goes to the slow lane. Default: 10.
-    pub slow_predicted_ms_min: u64,
+    /// A scan that is predicted to take longer goes to the slow lane; auto: so that this has its share of
+    /// all work. Default: 10.
+    #[serde(with = "values::threshold")]
+    pub slow_predicted_ms_min: Threshold,
+    /// The share of a worker's time that slow work gets while the fast lane has work, and, with auto, of the
+    /// total work that the slow lane carries. Default: 0.5.
+    pub slow_share: f64,
     /// A zone with more records is judged in shards of about so many. Default: 10,000.
     pub shard_records: usize,
     pub fast: LaneLimits,
@@ -209,6 +214,7 @@ impl Default for LanesConfig {
     fn default() -> LanesConfig {
         LanesConfig {
             slow_predicted_ms_min: Lanes::default().slow_predicted_ms_min,
+            slow_share: Lanes::default().slow_share,
             shard_records: 10_000,
             fast: LaneLimits::default(),
             slow: LaneLimits {
@@ -288,6 +294,9 @@ impl Config {
         if self.schedule.lead_rtt_max.is_some_and(|max| max.is_zero()) {
             return impossible("schedule.lead_rtt_max", "must be longer than zero");
         }
+        if !(0.0 < self.lanes.slow_share && self.lanes.slow_share < 1.0) {
+            return impossible("lanes.slow_share", "must be more than 0 and less than 1");
+        }
         for (index, exception) in self.checks.exceptions.iter().enumerate() {
             let key = format!("checks.for[{index}]");
             if exception.plan.is_none() && exception.account.is_none() {
@@ -314,7 +323,6 @@ impl Config {
             lane: PerLane { fast: self.lanes.fast.lane(), slow: self.lanes.slow.lane() },
             shard_records: self.lanes.shard_records,
             slice: SLICE,
-            slow_share: 0.5,
             epoch: self.run.epoch,
             shutdown_grace: self.run.shutdown_grace,
             heartbeat_timeout: self.run.heartbeat_timeout,
@@ -330,7 +338,8 @@ impl Config {
 impl LanesConfig {
     /// What decides about the lane of a scan.
     pub fn lanes(&self) -> Lanes {
-        Lanes { slow_predicted_ms_min: self.slow_predicted_ms_min }
+        let LanesConfig { slow_predicted_ms_min, slow_share, .. } = *self;
+        Lanes { slow_predicted_ms_min, slow_share }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::lanes::Threshold;
 use crate::schedule::Rate;
 
 /// A text that is never shown: `Debug` and serialisation print asterisks.
@@ -150,6 +151,41 @@ pub(super) mod number_or_off {
             Written::Word(word) if word == OFF => Ok(None),
             Written::Word(_) => Err(expected()),
             Written::Number(number) => Ok(Some(number)),
+        }
+    }
+}
+
+/// `"auto"`, or milliseconds.
+pub(super) mod threshold {
+    use serde::{Deserializer, de};
+
+    use super::{AUTO, Deserialize, Serializer, Threshold};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Word(String),
+        Millis(u64),
+    }
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        threshold: &Threshold,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match threshold {
+            Threshold::Millis(ms) => serializer.serialize_u64(*ms),
+            Threshold::Auto => serializer.serialize_str(AUTO),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Threshold, D::Error> {
+        let expected = || de::Error::custom("is \"auto\", or a whole number of milliseconds");
+        match Written::deserialize(deserializer).map_err(|_| expected())? {
+            Written::Word(word) if word == AUTO => Ok(Threshold::Auto),
+            Written::Word(_) => Err(expected()),
+            Written::Millis(ms) => Ok(Threshold::Millis(ms)),
         }
     }
 }

@@ -1,70 +1,100 @@
 //! What a scan will cost, and which lane it takes. Pure; asked once, by the publisher of the event.
 
-use std::time::Duration;
-
-use crate::model::{Cost, Lane};
+mod concurrency;
+mod cost;
+mod line;
+mod work;
 
 pub use concurrency::Concurrency;
+pub use cost::{Coefficients, CostModel, Expected, weight};
+pub use work::{Work, WorkPerSecond};
 
-mod concurrency;
-
-/// Time of a scan without records: load, check and write share their round trips.
-const SCAN_US: u64 = 20;
-/// Load, check and write of one record: a first estimate.
-const RECORD_US: u64 = 5;
-/// One credit for the scan and one for each so many records: the memory that it holds.
-const RECORDS_PER_CREDIT: u64 = 64;
-
-/// What is known of a scan before it runs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Expected {
-    pub records: u64,
-    /// Network probes that the asked checks need.
-    pub probes: u32,
-}
+use crate::model::{CostClass, Lane};
 
 /// How scans are spread over the lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lanes {
     /// A scan that is predicted to take longer goes to the slow lane. Default: 10.
-    pub slow_predicted_ms_min: u64,
+    pub slow_predicted_ms_min: Threshold,
+    /// What the slow lane is to have of the time of a worker, and with [`Threshold::Auto`] of all work.
+    /// Default: 0.5.
+    pub slow_share: f64,
+}
+
+/// From where on scans are slow, as it is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    Millis(u64),
+    /// So that the slow lane has its share of all work.
+    Auto,
 }
 
 impl Default for Lanes {
     fn default() -> Lanes {
-        Lanes { slow_predicted_ms_min: 10 }
+        Lanes { slow_predicted_ms_min: Threshold::Millis(10), slow_share: 0.5 }
     }
-}
-
-pub fn predict(expected: Expected) -> Cost {
-    let time =
-        Duration::from_micros(RECORD_US.saturating_mul(expected.records).saturating_add(SCAN_US));
-    let weight = 1 + expected.records / RECORDS_PER_CREDIT;
-    Cost { time, weight: u32::try_from(weight).unwrap_or(u32::MAX) }
 }
 
 impl Lanes {
-    /// Any network probe makes a scan slow: its time is not ours to predict.
-    pub fn choose(&self, cost: Cost, probes: u32) -> Lane {
-        let slow = probes > 0 || cost.time > Duration::from_millis(self.slow_predicted_ms_min);
-        if slow { Lane::Slow } else { Lane::Fast }
+    /// The border before anything is known of the fleet.
+    pub fn border(&self) -> Border {
+        match self.slow_predicted_ms_min {
+            Threshold::Millis(ms) => Border { us: ms as f64 * 1e3 },
+            Threshold::Auto => Border::default(),
+        }
     }
 
-    /// The fewest records that make a scan without probes slow.
-    pub fn slow_records_min(&self) -> u64 {
-        let is_slow = |records| {
-            let cost = predict(Expected { records, probes: 0 });
-            self.choose(cost, 0) == Lane::Slow
+    /// The border for that work.
+    pub fn border_of(&self, work: &WorkPerSecond, present: Border) -> Border {
+        match self.slow_predicted_ms_min {
+            Threshold::Millis(_) => self.border(),
+            Threshold::Auto => work.border(self.slow_share, present),
+        }
+    }
+}
+
+/// Between the lanes: a scan that costs more is slow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Border {
+    us: f64,
+}
+
+/// A slow asset is fast again below this part of the border: one that costs about as much stays where it
+/// is.
+const FAST_AGAIN: f64 = 0.8;
+/// Whatever share of the work they are, scans below a millisecond hold up nobody, and those of a second
+/// do.
+const AUTO_US: (f64, f64) = (1e3, 1e6);
+
+impl Default for Border {
+    fn default() -> Border {
+        Lanes::default().border()
+    }
+}
+
+impl Border {
+    /// What costs as much as that class, or more, is slow.
+    fn auto(class: CostClass) -> Border {
+        let just_below = CostClass::from_stored(class.stored().saturating_sub(1));
+        Border { us: just_below.us().clamp(AUTO_US.0, AUTO_US.1) }
+    }
+
+    pub fn us(self) -> f64 {
+        self.us
+    }
+
+    /// Any network probe makes a scan slow: its time is not ours to predict.
+    pub fn choose(self, cost_us: f64, probes: u32) -> Lane {
+        if 0 < probes || self.us < cost_us { Lane::Slow } else { Lane::Fast }
+    }
+
+    /// The lane of an asset that had this one before.
+    pub fn keep(self, lane: Lane, cost_us: f64) -> Lane {
+        let us = match lane {
+            Lane::Fast => self.us,
+            Lane::Slow => FAST_AGAIN * self.us,
         };
-        let (mut fast, mut slow) = (0, u64::MAX);
-        if is_slow(fast) {
-            return fast;
-        }
-        while 1 < slow - fast {
-            let middle = fast + (slow - fast) / 2;
-            *if is_slow(middle) { &mut slow } else { &mut fast } = middle;
-        }
-        slow
+        Border { us }.choose(cost_us, 0)
     }
 }
 
@@ -73,7 +103,9 @@ mod tests {
     use super::*;
 
     fn lane(expected: Expected) -> Lane {
-        Lanes::default().choose(predict(expected), expected.probes)
+        let model = CostModel::default();
+        let us = model.prior_us(expected.records, expected.probes);
+        Lanes::default().border().choose(us, expected.probes)
     }
 
     #[test]
@@ -83,25 +115,19 @@ mod tests {
     }
 
     #[test]
-    fn the_fewest_records_of_a_slow_scan_are_found() {
-        for slow_predicted_ms_min in [0, 1, 10, 3_600_000] {
-            let lanes = Lanes { slow_predicted_ms_min };
-            let records = lanes.slow_records_min();
-            let of = |records| lanes.choose(predict(Expected { records, probes: 0 }), 0);
-            assert_eq!(of(records), Lane::Slow);
-            assert!(records == 0 || of(records - 1) == Lane::Fast);
-        }
-        assert_eq!(Lanes::default().slow_records_min(), 1_997);
-    }
-
-    #[test]
     fn slow_with_a_probe() {
         assert_eq!(lane(Expected { probes: 1, ..Expected::default() }), Lane::Slow);
+        let lanes =
+            Lanes { slow_predicted_ms_min: Threshold::Millis(3_600_000), ..Lanes::default() };
+        assert_eq!(lanes.border().choose(1.0, 1), Lane::Slow);
     }
 
     #[test]
-    fn weight_counts_the_scan_and_its_records() {
-        let weight = |records| predict(Expected { records, ..Expected::default() }).weight;
-        assert_eq!([0, 63, 64, 6_400].map(weight), [1, 1, 2, 101]);
+    fn who_costs_about_as_much_as_the_border_stays() {
+        let border = Border::default();
+        let lanes = [7_900.0, 8_100.0, 10_000.0, 10_100.0]
+            .map(|us| (border.keep(Lane::Fast, us), border.keep(Lane::Slow, us)));
+        let (fast, slow) = (Lane::Fast, Lane::Slow);
+        assert_eq!(lanes, [(fast, fast), (fast, slow), (fast, slow), (slow, slow)]);
     }
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod asset;
+mod cost;
 mod facet;
 mod glob;
 mod lane;
@@ -18,12 +19,13 @@ mod zone;
 
 pub use account::{AccountSettings, AccountSnapshot, Member, MemberStatus};
 pub use asset::{AssetId, AssetKind, ConfigVersion};
+pub use cost::{Cost, CostClass, Measured, Spent};
 pub use facet::{Facet, Facets};
 pub use glob::Glob;
 pub use lane::{Lane, PerLane};
 pub use outcome::{Conclusion, Digest, Fence, Judged, Outcome, Resolution, Scan, Scope};
 pub use record::{Record, RecordType, Records};
-pub use scan::{Asked, Cost, Reason, ScanEvent, ScanSequence};
+pub use scan::{Asked, Reason, ScanEvent, ScanSequence};
 pub use shard::{NamesBelow, OwnerRange, Shard};
 pub use snapshot::Snapshot;
 pub use ticket::{Origin, Ticket};

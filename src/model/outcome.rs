@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::{
-    AssetId, CheckId, ConfigVersion, Finding, ScanSequence, UnixTime, UnknownReason, Verdict,
-    VerdictKind,
+    AssetId, CheckId, ConfigVersion, Finding, Measured, ScanSequence, UnixTime, UnknownReason,
+    Verdict, VerdictKind,
 };
 
 /// Orders the scans of one asset. An outcome applies if its fence is strictly greater than the
@@ -32,6 +32,8 @@ pub struct Scan {
     /// Time of its checks.
     pub duration: Duration,
     pub records: u32,
+    /// What scans of the asset cost, as of this one; None: nobody measured.
+    pub measured: Option<Measured>,
 }
 
 /// What a scan yields. Made by the operator `check`, applied by a sink.
@@ -240,6 +242,7 @@ mod tests {
             scheduled_at: UnixTime::from_micros(0),
             duration: Duration::ZERO,
             records: 0,
+            measured: None,
         };
         Outcome::new(scan, judged, full)
     }

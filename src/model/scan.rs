@@ -1,10 +1,8 @@
 //! The message that asks for a scan.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, CheckId, Lane, UnixTime};
+use super::{AssetId, CheckId, Cost, Lane, Measured, Spent, UnixTime};
 
 /// Counts the scans of one asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,6 +22,14 @@ pub struct ScanEvent {
     pub scheduled_at: UnixTime,
     pub cost: Cost,
     pub lane: Lane,
+}
+
+impl ScanEvent {
+    /// What is to be remembered of the scan, which is over but for its write.
+    pub fn measured(&self, spent: Spent) -> Option<Measured> {
+        let cost = self.cost.before_write(spent);
+        cost.is_known().then_some(Measured { cost, lane: self.lane })
+    }
 }
 
 /// The checks that a scan is asked for.
@@ -71,15 +77,6 @@ pub enum Reason {
     Requested,
     Changed,
     Replayed,
-}
-
-/// What a scan is predicted to cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cost {
-    /// Load, check and write together.
-    pub time: Duration,
-    /// The credits that the scan takes while its ticket is open.
-    pub weight: u32,
 }
 
 #[cfg(test)]

@@ -74,8 +74,7 @@ pub fn assemble<'s>(
                     scans.entry(scan).or_insert_with(|| Assembling::new(checks, part.of));
                 let is_whole = assembling.add(&part, findings, end);
                 if is_whole && let Some(assembling) = scans.remove(&scan) {
-                    if let Some(outcome) = assembling.conclude(&part) {
-                        let mut ticket = part.ticket;
+                    if let Some((mut ticket, outcome)) = assembling.conclude(&part) {
                         meter.lap(Stage::Check, &mut ticket, meter.clock.now());
                         done.push((held, (ticket, outcome)));
                     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::part::{Part, PartEnd, Read};
+use super::share;
 use crate::checks::{Checks, Judges};
 use crate::model::{
-    Asked, CheckId, Conclusion, Digest, Fence, Finding, Outcome, Scan, UnknownReason, VerdictKind,
+    Asked, CheckId, Conclusion, Digest, Fence, Finding, Outcome, Scan, Ticket, UnknownReason,
+    VerdictKind,
 };
 use crate::sinks::{Finished, LargeOutcome, Spool};
 
@@ -79,7 +80,7 @@ impl Assembling {
     }
 
     /// What became of all its parts. None: its configuration changed meanwhile, and it is planned again.
-    pub(super) fn conclude(mut self, part: &Part) -> Option<Finished> {
+    pub(super) fn conclude(mut self, part: &Part) -> Option<(Ticket, Finished)> {
         let ends: Vec<PartEnd> = self.ends.into_iter().flatten().collect();
         let is_changed = |end: &PartEnd| matches!(end.read, Read::Changed | Read::Skipped);
         if !part.is_again && ends.iter().any(is_changed) {
@@ -105,13 +106,18 @@ impl Assembling {
         });
         let digest = (part.event.checks == Asked::All).then_some(self.digest);
         let Conclusion { scope, unknown, digest } = Conclusion::of(abouts, digest);
+        let mut ticket = part.ticket;
+        ticket.spent.load_us = share::us(ends.iter().map(|end| end.load).sum());
+        let duration = ends.iter().map(|end| end.check).sum();
+        ticket.spent.check_us = share::us(duration);
         let records: u64 = ends.iter().map(|end| end.records).sum();
         let scan = Scan {
             asset: part.event.asset,
             fence: Fence { config_version: part.config_version, sequence: part.event.sequence },
             scheduled_at: part.event.scheduled_at,
-            duration: ends.iter().map(|end| end.took).sum::<Duration>(),
+            duration,
             records: u32::try_from(records).unwrap_or(u32::MAX),
+            measured: part.event.measured(ticket.spent),
         };
         let findings = match self.findings {
             Findings::Held { findings, .. } => findings,
@@ -119,10 +125,10 @@ impl Assembling {
             Findings::Spooled(mut findings) => {
                 findings.close();
                 let large = LargeOutcome { scan, scope, digest, findings };
-                return Some(Finished::Large(Arc::new(large)));
+                return Some((ticket, Finished::Large(Arc::new(large))));
             }
         };
-        Some(Finished::Held(Outcome { scan, scope, findings, unknown, digest }))
+        Some((ticket, Finished::Held(Outcome { scan, scope, findings, unknown, digest })))
     }
 }
 

@@ -20,6 +20,7 @@ use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::line::Line;
 use super::load::Loaded;
+use super::share;
 use super::turns::Turns;
 use crate::checks::{self, About, Check, Checks, Policy};
 use crate::model::{
@@ -200,6 +201,7 @@ impl Case for Loaded {
     ) -> [(Ticket, Outcome); 1] {
         let Loaded { mut ticket, event, snapshot } = self;
         meter.lap(Stage::Check, &mut ticket, now);
+        ticket.spent.check_us = share::us(took);
         let config_version = snapshot.config_version();
         let scan = Scan {
             asset: snapshot.asset(),
@@ -207,6 +209,7 @@ impl Case for Loaded {
             scheduled_at: event.scheduled_at,
             duration: took,
             records: u32::try_from(snapshot.records()).unwrap_or(u32::MAX),
+            measured: event.measured(ticket.spent),
         };
         let judged = verdicts.into_iter().map(|(place, verdict)| {
             let About { id, version, .. } = checks[place].about();
@@ -238,7 +241,7 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::model::{
         AssetId, AssetKind, CheckId, Cost, Lane, Origin, Reason, ScanEvent, ScanSequence, Severity,
-        ZoneSnapshot,
+        Spent, ZoneSnapshot,
     };
     use crate::telemetry::Telemetry;
 
@@ -282,7 +285,7 @@ mod tests {
             checks: Asked::All,
             reason: Reason::Scheduled,
             scheduled_at: UnixTime::from_micros(0),
-            cost: Cost { time: Duration::ZERO, weight: 1 },
+            cost: Cost { weight: 1, ..Cost::default() },
             lane: Lane::Fast,
         };
         let zone = ZoneSnapshot::from_text(asset, "a.test", "@ A 192.0.2.1");
@@ -294,6 +297,7 @@ mod tests {
                 weight: 1,
                 emitted_at: since,
                 since,
+                spent: Spent::default(),
                 origin: Origin::Agenda,
             },
             event,

@@ -71,13 +71,21 @@ impl<T> Line<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::UnixTime;
+    use crate::model::{Spent, UnixTime};
 
     #[test]
     fn what_is_asked_for_overtakes_the_others_and_nobody_else() {
         let since = UnixTime::from_micros(0);
-        let ticket =
-            |origin| Ticket { number: 0, owner: 0, weight: 1, emitted_at: since, since, origin };
+        let spent = Spent::default();
+        let ticket = |origin| Ticket {
+            number: 0,
+            owner: 0,
+            weight: 1,
+            emitted_at: since,
+            since,
+            spent,
+            origin,
+        };
         let mut line = Line::default();
         for (origin, item) in
             [(Origin::Agenda, 3), (Origin::Request, 1), (Origin::Agenda, 4), (Origin::Request, 2)]

@@ -22,6 +22,7 @@ use super::flights::Flights;
 use super::line::Line;
 use super::loading::Loading;
 use super::persist::persist;
+use super::share::share;
 use crate::checks::Checks;
 use crate::lanes::Concurrency;
 use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
@@ -102,10 +103,13 @@ pub fn load<'s>(
                     flights.launch((batch, now), query.instrument(span));
                 }
                 let Some(((batch, asked_at), snapshots)) = flights.land() else { break };
-                let weight = weight(&batch);
-                flying_weight -= weight;
-                concurrency.answered(weight, asked_at, now);
+                let landed_weight = weight(&batch);
+                flying_weight -= landed_weight;
+                concurrency.answered(landed_weight, asked_at, now);
                 for mut waiting in batch {
+                    let Waiting { ticket, .. } = &mut waiting;
+                    let took = now.since(ticket.since);
+                    ticket.spent.load_us = share(lane, ticket, took, landed_weight);
                     meter.lap(Stage::Load, &mut waiting.ticket, now);
                     let (held, joined) = join(waiting, &snapshots);
                     if joined.is_err() {
@@ -177,7 +181,6 @@ fn join(
 mod tests {
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use async_trait::async_trait;
     use timely::dataflow::operators::ToStream;
@@ -188,7 +191,7 @@ mod tests {
     use crate::checks;
     use crate::clock::Clock;
     use crate::model::{
-        Asked, Cost, Lane, Origin, Reason, Reference, ScanSequence, UnixTime, ZoneSnapshot,
+        Asked, Cost, Lane, Origin, Reason, Reference, ScanSequence, Spent, UnixTime, ZoneSnapshot,
     };
     use crate::store::{StoreError, memory};
     use crate::telemetry::Telemetry;
@@ -229,13 +232,21 @@ mod tests {
             checks: Asked::All,
             reason: Reason::Scheduled,
             scheduled_at: UnixTime::from_micros(0),
-            cost: Cost { time: Duration::ZERO, weight },
+            cost: Cost { weight, ..Cost::default() },
             lane: Lane::Fast,
         };
         let number = asset.cast_unsigned();
         let since = event.scheduled_at;
         (
-            Ticket { number, owner: 0, weight, emitted_at: since, since, origin: Origin::Agenda },
+            Ticket {
+                number,
+                owner: 0,
+                weight,
+                emitted_at: since,
+                since,
+                spent: Spent::default(),
+                origin: Origin::Agenda,
+            },
             event,
         )
     }

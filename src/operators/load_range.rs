@@ -73,7 +73,10 @@ pub fn load_range<'s>(
                     if part.is_skipped {
                         meter.shard_ended(ShardEnd::Skipped);
                         let (read, snapshot) = (Read::Skipped, None);
-                        done.push((held, LoadedPart { part, read, snapshot }));
+                        done.push((
+                            held,
+                            LoadedPart { part, read, snapshot, load: Duration::ZERO },
+                        ));
                         continue;
                     }
                     flying_weight += part.weight();
@@ -97,7 +100,8 @@ pub fn load_range<'s>(
                     Read::Failed => ShardEnd::Failed,
                     Read::Skipped => ShardEnd::Skipped,
                 });
-                done.push((held, LoadedPart { part, read, snapshot }));
+                let load = now.since(asked_at);
+                done.push((held, LoadedPart { part, read, snapshot, load }));
             }
             gauge.set(concurrency.limit());
             emit(&mut output, &mut done);

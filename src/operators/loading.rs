@@ -48,7 +48,7 @@ impl Loading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Origin, UnixTime};
+    use crate::model::{Origin, Spent, UnixTime};
 
     #[test]
     fn a_scan_has_begun_from_its_load_on_and_where_nothing_is_known() {
@@ -56,7 +56,15 @@ mod tests {
         let (owner, weight, origin) = (0, 1, Origin::Agenda);
         let ticket = |place| {
             let number = Ticket::number(9, place);
-            Ticket { number, owner, weight, emitted_at: since, since, origin }
+            Ticket {
+                number,
+                owner,
+                weight,
+                emitted_at: since,
+                since,
+                spent: Spent::default(),
+                origin,
+            }
         };
         let loading = Loading::default();
         loading.begins(&ticket(70));

@@ -74,6 +74,8 @@ pub struct LoadedPart {
     pub read: Read,
     /// Some if it was read as planned.
     pub snapshot: Option<Snapshot>,
+    /// How long that took.
+    pub load: Duration,
 }
 
 /// Some of what a part yields. The last chunk of a part says so.
@@ -93,8 +95,9 @@ pub struct PartEnd {
     /// Of the findings of checks that judge owners.
     pub digest: Digest,
     pub records: u64,
-    /// Time of its checks.
-    pub took: Duration,
+    /// Time of its reading, and of its checks.
+    pub load: Duration,
+    pub check: Duration,
 }
 
 /// A part was taken in by whoever puts its scan together.
@@ -131,7 +134,7 @@ impl Case for LoadedPart {
         _meter: &LaneMeter,
         _now: UnixTime,
     ) -> Vec<Chunk> {
-        let LoadedPart { part, read, snapshot } = self;
+        let LoadedPart { part, read, snapshot, load } = self;
         let records = snapshot.as_ref().map_or(0, |snapshot| snapshot.records() as u64);
         let verdicts = match read {
             Read::Whole => verdicts,
@@ -155,7 +158,7 @@ impl Case for LoadedPart {
                 }
             }
         }
-        let end = Some(PartEnd { read, kinds, digest, records, took });
+        let end = Some(PartEnd { read, kinds, digest, records, load, check: took });
         chunks.push(Chunk { part, findings, end });
         chunks
     }

@@ -109,8 +109,8 @@ pub fn schedule<'s>(
             }
             for (lane, acks) in &mut acks {
                 acks.for_each(|_, tickets| {
-                    dispatcher.release_all(tickets, now, |ticket, took| {
-                        meter.released(*lane, ticket, took, now);
+                    dispatcher.release_all(tickets, now, |ticket, released| {
+                        meter.released(*lane, ticket, &released, now);
                     });
                     tickets.clear();
                 });

@@ -19,6 +19,7 @@ use super::emit::{Output, emit};
 use super::flights::Flights;
 use super::pressure::Pressure;
 use super::queue::{Batch, Flying, Queue, Waiting, WriteLimits};
+use super::share::share;
 use crate::backoff::Backoff;
 use crate::model::{Epoch, Lane, Ticket};
 use crate::sinks::{Finished, Flushed, Sink};
@@ -79,8 +80,11 @@ pub fn write<'s, O: Into<Finished> + Clone + 'static>(
                 }
                 let Some((batch, flushed)) = flights.land() else { break };
                 tracing::debug!(%lane, outcomes = flushed.len(), "durable");
+                let weight = batch.iter().map(|flying| u64::from(flying.ticket.weight)).sum();
                 for (Flying { asset, held, mut ticket }, flushed) in batch.into_iter().zip(flushed)
                 {
+                    let took = now.since(ticket.since);
+                    ticket.spent.write_us = share(lane, &ticket, took, weight);
                     meter.lap(Stage::Write, &mut ticket, now);
                     meter.ended(end(flushed));
                     queue.landed(asset);
@@ -157,7 +161,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::model::{
         AssetId, CheckId, ConfigVersion, Fence, Finding, Lane, Origin, Outcome, Scan, ScanSequence,
-        Severity, UnixTime,
+        Severity, Spent, UnixTime,
     };
     use crate::sinks::SinkError;
     use crate::telemetry::Telemetry;
@@ -188,6 +192,7 @@ mod tests {
             weight: 1,
             emitted_at: since,
             since,
+            spent: Spent::default(),
             origin: Origin::Agenda,
         };
         let scan = Scan {
@@ -196,6 +201,7 @@ mod tests {
             scheduled_at: since,
             duration: Duration::ZERO,
             records: 0,
+            measured: None,
         };
         (ticket, Outcome::new(scan, Vec::new(), true))
     }

@@ -13,13 +13,13 @@ mod settings;
 mod throttle;
 
 pub use agenda::{
-    Agenda, AssetChange, Backlog, Expectation, Filling, First, Front, LaneExpected, Listed, Pacing,
-    PlanProgress, Standing, Taken,
+    Agenda, AssetChange, Backlog, Expectation, Filling, First, Front, LaneExpected, LaneSplit,
+    Listed, Pacing, PlanProgress, Standing, Taken,
 };
 pub use cadence::Cadences;
 pub use dispatcher::{Dispatcher, LOST_AFTER, Lost};
 pub use preview::{Means, PlanPreview, Preview};
-pub use progress::{Progress, Stats};
+pub use progress::{Progress, Released, Stats};
 pub use rate::{Rate, TokenBucket};
 pub use requests::{Answer, Request, Requested};
 pub use settings::{Ending, Held, HeldBack, Limits, Orders, Reload, Settings};

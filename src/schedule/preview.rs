@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Agenda, Expectation, PlanProgress, Rate};
+use super::{Agenda, Expectation, LaneSplit, PlanProgress, Rate};
 use crate::model::UnixTime;
 
 /// What is set apart from what the agenda knows.
@@ -29,6 +29,7 @@ pub struct Preview {
     /// below that; infinite if credits alone hold back.
     pub allowed: f64,
     pub expectation: Expectation,
+    pub lanes: LaneSplit,
     /// Until every asset was scanned once; zero if all were. With `auto` as predicted: if scans take as
     /// long as lanes expect of them.
     pub covered_in: Duration,
@@ -77,6 +78,7 @@ impl Preview {
             plans,
             allowed,
             expectation,
+            lanes: agenda.lane_split(),
             covered_in,
         }
     }
@@ -123,7 +125,10 @@ mod tests {
             let (asset, plan) = (AssetId(number), "enterprise".to_owned());
             let scheduled_at =
                 age.map(|age| UnixTime::from_micros(NOON.as_micros() - age.as_micros() as u64));
-            agenda.insert(&Listed { asset, account: asset, plan, scheduled_at, records: 32 }, NOON);
+            agenda.insert(
+                &Listed { asset, account: asset, plan, scheduled_at, records: 32, measured: None },
+                NOON,
+            );
         }
         agenda.pace(NOON);
         Preview::of(&agenda, means, NOON)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::{Backlog, PlanProgress};
-use crate::model::PerLane;
+use super::{Backlog, LaneSplit, PlanProgress};
+use crate::model::{Lane, PerLane};
 
 /// A longer latency counts as this.
 const HOUR_US: u64 = 3_600_000_000;
@@ -46,6 +46,19 @@ pub struct Progress {
     pub is_paused: bool,
     /// Scans that somebody asks for and that have not begun.
     pub requests: usize,
+    pub lanes: LaneSplit,
+}
+
+/// A scan whose ticket came back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Released {
+    /// Since it was emitted.
+    pub took: Duration,
+    /// What was predicted of the time of operators, and what it was; none if nobody measured.
+    pub predicted: Duration,
+    pub measured: Option<Duration>,
+    /// The lane that it had better have taken.
+    pub better_lane: Option<Lane>,
 }
 
 impl Default for Stats {

@@ -303,7 +303,7 @@ pub(super) fn listed(
     scheduled_at: Option<UnixTime>,
 ) -> Listed {
     let (asset, account, plan) = (id(asset), id(account), plan.to_owned());
-    Listed { asset, account, plan, scheduled_at, records: RECORDS }
+    Listed { asset, account, plan, scheduled_at, records: RECORDS, measured: None }
 }
 
 fn nominal_per_second(plans: &[PlanProgress]) -> f64 {

@@ -13,6 +13,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use self::costs::CostGauges;
 use self::database::DatabaseGauges;
 use self::fleet::FleetGauges;
 use self::lane::LaneFamilies;
@@ -32,6 +33,7 @@ pub use sink::{Action, FlushPath, SinkMeter};
 pub use source::SourceMeter;
 pub use tries::{Retrying, Tries};
 
+mod costs;
 mod database;
 mod fleet;
 mod lane;
@@ -76,6 +78,7 @@ struct Gauges {
     progress: Option<Box<dyn Fn() -> Option<Progress> + Send>>,
     beat_age: GaugeVec,
     fleet: FleetGauges,
+    costs: CostGauges,
     database: DatabaseGauges,
     leader: LeaderGauges,
     process: ProcessGauges,
@@ -95,6 +98,7 @@ impl Default for Telemetry {
             progress: None,
             beat_age: gauges(&registry, "scanflow_worker_beat_age_seconds", beat_age, &["worker"]),
             fleet: FleetGauges::register(&registry),
+            costs: CostGauges::register(&registry),
             database: DatabaseGauges::register(&registry),
             leader: LeaderGauges::register(&registry),
             process: ProcessGauges::register(&registry),
@@ -197,6 +201,7 @@ impl Telemetry {
         let gauges = self.gauges();
         let progress = gauges.progress.as_ref().and_then(|progress| progress());
         gauges.fleet.set(progress.as_ref(), self.0.source.emitted(now), now);
+        gauges.costs.set(progress.as_ref());
         gauges.beat_age.reset();
         for (worker, age) in self.0.pulse.ages(now) {
             let worker = worker.to_string();

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use prometheus::{Counter, CounterVec, Histogram, HistogramVec, Registry};
 
+use super::costs::CostMeter;
 use super::{histograms, seconds};
 use crate::model::{Lane, PerLane, Ticket, UnixTime};
-use crate::schedule::HeldBack;
+use crate::schedule::{HeldBack, Released};
 
 /// Rates are taken over the last so much ...
 const WINDOW: Duration = Duration::from_secs(10);
@@ -32,14 +33,16 @@ pub struct SourceMeter {
     held_back: PerLane<[Counter; 2]>,
     emitted: Emitted,
     emitted_week: Emitted,
+    costs: CostMeter,
 }
 
 impl SourceMeter {
-    /// The ticket of a scan that took so long is back.
-    pub fn released(&self, lane: Lane, ticket: &Ticket, took: Duration, now: UnixTime) {
+    /// The ticket of a scan is back.
+    pub fn released(&self, lane: Lane, ticket: &Ticket, released: &Released, now: UnixTime) {
         self.returned[lane].observe(now.since(ticket.since).as_secs_f64());
         self.ages[lane].observe(now.since(ticket.emitted_at).as_secs_f64());
-        self.scans[lane].observe(took.as_secs_f64());
+        self.scans[lane].observe(released.took.as_secs_f64());
+        self.costs.released(lane, released);
     }
 
     /// Scans of the lane were due and did not go out.
@@ -103,6 +106,7 @@ pub(super) struct SourceFamilies {
     held_back: CounterVec,
     emitted: Emitted,
     emitted_week: Emitted,
+    costs: CostMeter,
 }
 
 impl SourceFamilies {
@@ -122,6 +126,7 @@ impl SourceFamilies {
             ),
             emitted: Emitted::within(WINDOW, Duration::ZERO),
             emitted_week: Emitted::within(WEEK, WEEK_STEP),
+            costs: CostMeter::register(registry),
         }
     }
 
@@ -139,6 +144,7 @@ impl SourceFamilies {
             held_back: PerLane::from_fn(held_back),
             emitted: self.emitted.clone(),
             emitted_week: self.emitted_week.clone(),
+            costs: self.costs.clone(),
         }
     }
 

@@ -50,6 +50,7 @@ fn scanned(asset: i64, plan: &str, ago: Duration) -> Listed {
         plan: plan.to_owned(),
         scheduled_at: Some(before(ago)),
         records: 3,
+        measured: None,
     }
 }
 

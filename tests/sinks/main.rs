@@ -18,6 +18,7 @@ mod calibration;
 mod contract;
 mod cut;
 mod histories;
+mod measured;
 mod overlap;
 mod parked;
 mod postgres;
@@ -107,6 +108,7 @@ fn outcome(asset: i64, version: u64, sequence: u64, verdicts: &[(usize, Verdict)
         scheduled_at: UnixTime::from_micros(0),
         duration: Duration::ZERO,
         records: 0,
+        measured: None,
     };
     Outcome::new(scan, judged.collect(), full)
 }

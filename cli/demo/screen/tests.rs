@@ -3,7 +3,7 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use scanflow::model::{AssetId, PerLane, UnixTime};
-use scanflow::schedule::{Backlog, Progress};
+use scanflow::schedule::{Backlog, LaneSplit, Progress};
 use scanflow::store::postgres::history::ChangeKind;
 
 use super::*;
@@ -49,6 +49,7 @@ fn fresh() -> View {
         covered_in: None,
         is_paused: false,
         requests: 0,
+        lanes: LaneSplit::default(),
     });
     (0..100).for_each(|second| view.add_speed(300 + second % 7 * 10));
     view.open = Some(vec![(Severity::High, 551), (Severity::Low, 9_771)]);

@@ -32,6 +32,7 @@ async fn outcome(place: &Place, id: &str, sequence: u64, subject: &str) -> Outco
         scheduled_at: UnixTime::from_micros(1_700_000_000_000_000),
         duration: Duration::from_millis(7),
         records: 42,
+        measured: None,
     };
     let finding = Finding::new(subject, Severity::High, json!({ "why": "\u{1b}[2J" }));
     let judged = |check, verdict| Judged { check: CheckId::new(check), version: 1, verdict };

@@ -49,7 +49,13 @@ async fn freshness_rates_and_lanes_are_counted() {
     let oldest = plan("pro")["oldest_age_seconds"].as_f64().expect("an age");
     assert!((oldest - 4.0 * 86_400.0).abs() < 600.0, "{oldest}");
 
-    assert_eq!(status["lanes"], json!({ "fast": 4, "slow": 1 }));
+    let lanes = &status["lanes"];
+    assert_eq!((&lanes["fast"], &lanes["slow"]), (&json!(4), &json!(1)));
+    assert_eq!(lanes["threshold_ms"], 10.0);
+    let pro: f64 = 10_000.0 / 3.0 + 10_005.0 / 3.0;
+    let free: f64 = (20.0 + 20.0 + 35.0) / 7.0;
+    let share = lanes["slow_work_share"].as_f64().expect("a share");
+    assert!((share - 10_005.0 / 3.0 / (pro + free)).abs() < 1e-6, "{share}");
     let open = json!({ "info": 0, "low": 1, "medium": 0, "high": 2, "critical": 0 });
     assert_eq!(status["insights_open"], open);
     let nominal = status["rates"]["nominal_per_second"].as_f64().expect("a rate");
@@ -82,7 +88,7 @@ async fn a_table_for_people() {
         "7days",
         "3days",
         "open insights   0 critical, 2 high, 0 medium, 1 low, 0 info",
-        "4 fast, 1 slow",
+        "4 fast, 1 slow, as predicted: slow above 10 ms, 50 % of the work",
         "1.20 aimed at",
         "scheduler: host-1, until",
     ] {

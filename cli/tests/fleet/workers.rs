@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scanflow::checks;
 use scanflow::config::JobConfig;
-use scanflow::lanes::Lanes;
+use scanflow::lanes::{Lanes, Threshold};
 use scanflow::model::AssetId;
 use scanflow::store::load_with_references;
 use scanflow_testing::{Expected, shared_data};
@@ -22,7 +22,7 @@ async fn two_workers_find_what_a_plain_loop_finds_also_when_what_crosses_them_is
     for workers in [CommunicationConfig::Process(2), CommunicationConfig::ProcessBinary(2)] {
         let place = Place::importing(&data).await;
         // A zone of a few hundred records is slow, and many shards: both lanes have something to do.
-        let lanes = Lanes { slow_predicted_ms_min: 1 };
+        let lanes = Lanes { slow_predicted_ms_min: Threshold::Millis(1), ..Lanes::default() };
         let config = JobConfig { lanes, shard_records: 40, ..JobConfig::default() };
         let led = place.scan_by(workers.clone(), config).await;
         let returned = &led.summary.stats.returned;

@@ -64,7 +64,8 @@ pub(crate) fn dispatcher(
     let mut agenda = Agenda::new(Cadences::default(), Lanes::default(), now);
     for (asset, records) in assets {
         let (asset, plan) = (AssetId(asset), "free".into());
-        let listed = Listed { asset, account: asset, plan, scheduled_at: None, records };
+        let listed =
+            Listed { asset, account: asset, plan, scheduled_at: None, records, measured: None };
         agenda.insert(&listed, now);
     }
     let settings = Settings {

@@ -46,6 +46,9 @@ fn the_stages_of_scans_sum_up_to_their_duration() {
             let apart = (stages - scans).abs() / scans;
             assert!(apart < 0.05, "{lane}: {stages} s in stages, {scans} s in scans, {workers:?}");
         }
+        let cost = metrics.sum("scanflow_cost_measured_seconds_total", &[]);
+        let took = metrics.sum("scanflow_stage_seconds_sum", &[]);
+        assert!(0.0 < cost && cost < took, "{workers:?}: {cost} s of {took} s");
         let ended = |outcome| metrics.sum("scanflow_scans_total", &[("outcome", outcome)]) as u64;
         // What was lost after the commit is a duplicate when it is flushed again.
         assert_eq!(ended("done") + ended("duplicate"), 60, "{workers:?}");

@@ -114,6 +114,14 @@ fn errors_name_file_line_and_key() {
             "conf/scanflow.toml:3: lanes.slow.credits: must be at least 1",
         ),
         (
+            "[lanes]\nslow_share = 1",
+            "conf/scanflow.toml:2: lanes.slow_share: must be more than 0 and less than 1",
+        ),
+        (
+            "[lanes]\nslow_predicted_ms_min = \"10ms\"",
+            "conf/scanflow.toml:2: lanes.slow_predicted_ms_min: is \"auto\", or a whole number of",
+        ),
+        (
             "[lanes.fast]\ngroup_commit_age_max = 5",
             "conf/scanflow.toml:2: lanes.fast.group_commit_age_max: ",
         ),

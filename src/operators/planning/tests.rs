@@ -59,7 +59,8 @@ fn dispatcher(dice: &mut Dice) -> Dispatcher {
     for asset in 0..1 + dice.below(ASSETS_MAX) as i64 {
         let (asset, plan) = (AssetId(asset), "free".into());
         let records = [10, 300, 5_000, 900_000][dice.below(4)];
-        let listed = Listed { asset, account: asset, plan, scheduled_at: None, records };
+        let (scheduled_at, measured) = (None, None);
+        let listed = Listed { asset, account: asset, plan, scheduled_at, measured, records };
         agenda.insert(&listed, NOW);
     }
     let settings = Settings {
@@ -142,7 +143,7 @@ impl World {
             Read::Whole => vec![(0, Verdict::Pass)],
             _ => Vec::new(),
         };
-        let case = LoadedPart { part, read, snapshot };
+        let case = LoadedPart { part, read, snapshot, load: Duration::ZERO };
         self.chunks.push(case.end(ALL, verdicts, Duration::ZERO, &self.meter, NOW));
     }
 
@@ -160,7 +161,7 @@ impl World {
         let assembling = assembling.or_insert_with(|| Assembling::new(ALL, part.of));
         if assembling.add(&part, findings, end) {
             let whole = self.assembling.remove(&part.scan()).expect("it was there");
-            self.finished.extend(whole.conclude(&part).map(|outcome| (part.ticket, outcome)));
+            self.finished.extend(whole.conclude(&part));
         }
     }
 

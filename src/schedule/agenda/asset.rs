@@ -1,4 +1,4 @@
-//! All assets of a fleet, in 18 bytes each.
+//! All assets of a fleet, in 20 bytes each.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,10 @@ use bitfield_struct::bitfield;
 use super::flow::FlowId;
 use super::plans::PlanId;
 use super::ring::{ASSETS_MAX, Entry};
+use super::size::{records_of_size, size_of_records};
 use super::ticks::Ticks;
-use crate::lanes::{Expected, predict};
-use crate::model::{AssetId, Cost, Lane};
+use crate::lanes::{CostModel, Expected};
+use crate::model::{AssetId, Cost, CostClass, Lane};
 
 /// Assets lie anywhere in memory: to wait for so many at once takes about as long as to wait for one.
 pub(super) const TOGETHER: usize = 16;
@@ -48,7 +49,9 @@ struct Place {
     plan: u8,
     #[bits(2)]
     state: State,
-    #[bits(6)]
+    /// Its cost was measured, and is not only what one of its size costs.
+    is_measured: bool,
+    #[bits(5)]
     _free: u8,
 }
 
@@ -80,6 +83,8 @@ pub(super) struct Asset {
     /// A hash of its account: of 60 million assets none has by chance that of a given other account.
     account: u32,
     place: Place,
+    /// Of a scan of it.
+    cost: CostClass,
     facts: Facts,
 }
 
@@ -92,7 +97,8 @@ impl Asset {
         let id_high = i16::try_from(id.0 >> u32::BITS).expect("ids are drawn one after another");
         let place = Place::new().with_state(State::Waiting);
         let (id_low, facts) = (id.0 as u32, Facts::new());
-        let mut asset = Asset { id_low, id_high, stamp: 0, account, place, facts };
+        let cost = CostClass::NONE;
+        let mut asset = Asset { id_low, id_high, stamp: 0, account, place, cost, facts };
         asset.set_flow(flow);
         asset.set_records(records);
         asset
@@ -174,9 +180,37 @@ impl Asset {
         self.facts = self.facts.with_size(size_of_records(records));
     }
 
-    /// What a scan of it is predicted to cost, up to 4.5 percent.
-    pub(super) fn cost(self) -> Cost {
-        predict(Expected { records: records_of_size(self.facts.size()), probes: 0 })
+    pub(super) fn set_size_of(&mut self, other: Asset) {
+        self.facts = self.facts.with_size(other.facts.size());
+    }
+
+    /// Up to 4.5 percent.
+    pub(super) fn records(self) -> u64 {
+        records_of_size(self.facts.size())
+    }
+
+    /// As its lane was decided by.
+    pub(super) fn cost_class(self) -> CostClass {
+        self.cost
+    }
+
+    /// None if no scan of it was measured.
+    pub(super) fn history(self) -> CostClass {
+        if { self.place }.is_measured() { self.cost } else { CostClass::NONE }
+    }
+
+    pub(super) fn set_cost(&mut self, cost: CostClass, is_measured: bool) {
+        self.cost = cost;
+        self.place = self.place.with_is_measured(is_measured);
+    }
+
+    pub(super) fn expected(self) -> Expected {
+        Expected { records: self.records(), probes: 0, history: self.history() }
+    }
+
+    /// What a scan of it is predicted to cost.
+    pub(super) fn predict(self, model: &CostModel) -> Cost {
+        model.predict(self.expected())
     }
 
     /// The entry that counts from now on.
@@ -189,32 +223,6 @@ impl Asset {
     pub(super) fn is_at(self, entry: Entry, state: State, flow: FlowId) -> bool {
         self.facts.version() == entry.version() && self.state() == state && self.flow() == flow
     }
-}
-
-/// Eighths of a doubling, and what each is a factor of.
-const STEPS: f64 = 8.0;
-const FACTORS: [f64; 8] = [
-    1.0,
-    1.090_507_732_665_257_7,
-    1.189_207_115_002_721,
-    1.296_839_554_651_009_6,
-    std::f64::consts::SQRT_2,
-    1.542_210_825_407_940_7,
-    1.681_792_830_507_429,
-    1.834_008_086_409_342_4,
-];
-
-fn size_of_records(records: u64) -> u8 {
-    if records == 0 {
-        return 0;
-    }
-    (1.0 + (records as f64).log2() * STEPS).round().min(f64::from(u8::MAX)) as u8
-}
-
-fn records_of_size(size: u8) -> u64 {
-    let Some(steps) = size.checked_sub(1) else { return 0 };
-    let doublings = 1_u64 << (steps / FACTORS.len() as u8);
-    (FACTORS[usize::from(steps) % FACTORS.len()] * doublings as f64 + 0.5) as u64
 }
 
 /// Assets by their ids and by their places, which never change as long as they are listed.
@@ -247,6 +255,11 @@ impl Assets {
         }
     }
 
+    /// So many places there are; those of assets that are gone are some of them.
+    pub(super) fn places(&self) -> u32 {
+        self.assets.len() as u32
+    }
+
     pub(super) fn get(&self, index: u32) -> Asset {
         self.assets[index as usize]
     }
@@ -261,7 +274,7 @@ impl Assets {
         self.assets[index as usize] = asset;
     }
 
-    /// Adds an asset that is not found. In the order of ids it costs no more than its 18 bytes.
+    /// Adds an asset that is not found. In the order of ids it costs no more than its 20 bytes.
     ///
     /// # Panics
     /// Above 536,870,912 assets.
@@ -323,8 +336,8 @@ mod tests {
     }
 
     #[test]
-    fn an_asset_is_18_bytes_and_keeps_what_it_is_told() {
-        assert_eq!(size_of::<Asset>(), 18);
+    fn an_asset_is_20_bytes_and_keeps_what_it_is_told() {
+        assert_eq!(size_of::<Asset>(), 20);
         let mut one = asset(-5);
         assert_eq!((one.id(), one.account(), one.stamp()), (AssetId(-5), 77, Some(0)));
         one.set_stamp(Some(9));
@@ -347,15 +360,6 @@ mod tests {
         assert!(!one.is_at(old, State::Waiting, one.flow()));
         assert!(one.is_at(new, State::Waiting, one.flow()));
         assert!(!one.is_at(new, State::Held, one.flow()));
-    }
-
-    #[test]
-    fn records_are_kept_up_to_five_percent() {
-        for records in (0..100).chain([1_000, 12_345, 500_000, 2_000_000_000]) {
-            let kept = records_of_size(size_of_records(records)) as f64;
-            let error = (kept - records as f64).abs();
-            assert!(error <= 1.0 || error <= 0.05 * records as f64, "{records}: {kept}");
-        }
     }
 
     #[test]

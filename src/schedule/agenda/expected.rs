@@ -28,7 +28,7 @@ impl Agenda {
     pub fn expectation(&self) -> Expectation {
         let mut expected = Expectation::default();
         for asset in self.assets.listed() {
-            let cost = asset.cost();
+            let cost = asset.predict(&self.model);
             let per_second = 1.0 / self.plans.terms(asset.flow().plan).cadence().as_secs_f64();
             let lane = &mut expected.lanes[asset.lane()];
             lane.assets += 1;

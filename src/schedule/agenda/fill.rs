@@ -4,8 +4,7 @@ use super::asset::Asset;
 use super::flow::FlowId;
 use super::ring::Entry;
 use super::{Agenda, Listed};
-use crate::lanes::{Expected, predict};
-use crate::model::{Lane, UnixTime};
+use crate::model::{CostClass, Measured, UnixTime};
 
 /// What lies anywhere in memory is asked for together: the counts of so many accounts, and the slots of
 /// so many assets in their order. Slots of a minute of a week are ten thousand.
@@ -46,6 +45,9 @@ impl Filling {
         let agenda = &mut self.agenda;
         agenda.now = agenda.now.max(now);
         let asset = agenda.asset_of(listed);
+        if asset.history().is_known() {
+            agenda.model.observe_time(listed.records, 0, asset.history().us());
+        }
         let (index, position) = agenda.enlist(asset, None, listed.scheduled_at, now);
         self.arrivals.push(agenda.arrival(index, position));
         if self.arrivals.len() == ARRIVALS_MAX {
@@ -71,9 +73,10 @@ impl Filling {
         self.arrivals.clear();
     }
 
-    /// With all of them.
+    /// With all of them, each in its lane.
     pub fn filled(mut self) -> Agenda {
         self.arrive();
+        self.agenda.settle();
         self.agenda
     }
 }
@@ -90,9 +93,17 @@ impl Agenda {
 
     pub(super) fn asset_of(&mut self, listed: &Listed) -> Asset {
         let plan = self.plans.id(&listed.plan, &self.cadences);
-        let expected = Expected { records: listed.records, probes: 0 };
-        let lane: Lane = self.lanes.choose(predict(expected), expected.probes);
+        let (cost, lane) = match listed.measured {
+            Some(Measured { cost, lane }) => (cost, self.lane_again(lane, cost)),
+            None => {
+                let prior_us = self.model.prior_us(listed.records, 0);
+                (CostClass::of_us(prior_us), self.border.choose(prior_us, 0))
+            }
+        };
         let account = (listed.account.route() >> 20) as u32;
-        Asset::new(listed.asset, account, FlowId { plan, lane }, listed.records)
+        let flow = FlowId { plan, lane };
+        let mut asset = Asset::new(listed.asset, account, flow, listed.records);
+        asset.set_cost(cost, listed.measured.is_some());
+        asset
     }
 }

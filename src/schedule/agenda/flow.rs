@@ -7,6 +7,7 @@ use super::plans::PlanId;
 use super::ring::{Entry, Ring};
 use super::terms::Terms;
 use super::ticks::{Ticks, seconds};
+use crate::lanes::Work;
 use crate::model::Lane;
 use crate::schedule::TokenBucket;
 
@@ -37,6 +38,8 @@ pub(super) struct Flow {
     /// Of the plan in this lane, wherever they are.
     pub(super) assets: usize,
     pub(super) accounts: Accounts,
+    /// What a scan of each of them costs.
+    pub(super) work: Work,
     /// What its promises need, as of the last look.
     pub(super) need: f64,
     pub(super) bucket: TokenBucket,
@@ -53,6 +56,7 @@ impl Default for Flow {
             first_scans: 0,
             assets: 0,
             accounts: Accounts::default(),
+            work: Work::default(),
             need: 0.0,
             bucket: TokenBucket::new(0.0),
         }
@@ -122,6 +126,7 @@ impl Flow {
         self.ring.bytes()
             + self.held.bytes()
             + self.accounts.bytes()
+            + self.work.bytes()
             + self.newcomers.capacity() * size_of::<Entry>()
             + size_of::<Flow>()
     }

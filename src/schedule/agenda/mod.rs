@@ -19,51 +19,37 @@ use self::flow::{Flow, FlowId};
 use self::plans::Plans;
 use self::ticks::{Calendar, Ticks};
 use super::Cadences;
-use crate::lanes::Lanes;
+use crate::lanes::{Border, CostModel, Lanes};
 use crate::model::{AssetId, Lane, UnixTime};
 
 mod accounts;
 mod asset;
 mod cadence;
+mod costs;
+mod count;
 mod expected;
 mod fill;
 mod flow;
+mod listed;
 mod next;
 mod pace;
 mod plans;
 mod request;
 mod ring;
+mod size;
 mod spread;
 mod stamps;
 mod terms;
 mod ticks;
 
+pub use costs::LaneSplit;
 pub use expected::{Expectation, LaneExpected};
 pub use fill::Filling;
+pub use listed::{AssetChange, Listed};
 pub use next::{First, Taken};
 pub use pace::Backlog;
 pub use plans::PlanProgress;
 pub use request::Standing;
-
-/// An asset as the schedule has to know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    pub asset: AssetId,
-    /// Itself, if it is one.
-    pub account: AssetId,
-    pub plan: String,
-    /// When the last completed scan was emitted; None if there was none.
-    pub scheduled_at: Option<UnixTime>,
-    pub records: u64,
-}
-
-/// What has become of an asset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AssetChange {
-    /// It is new, or has another plan.
-    Listed(Listed),
-    Removed(AssetId),
-}
 
 /// What holds back scans that may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,11 +71,13 @@ pub enum Front {
     All,
 }
 
-/// Every asset of a fleet, in 24 bytes each.
+/// Every asset of a fleet, in 26 bytes each.
 #[derive(Debug)]
 pub struct Agenda {
     cadences: Cadences,
     lanes: Lanes,
+    border: Border,
+    model: CostModel,
     calendar: Calendar,
     assets: Assets,
     count: usize,
@@ -115,6 +103,8 @@ impl Agenda {
         Agenda {
             cadences,
             lanes,
+            border: lanes.border(),
+            model: CostModel::default(),
             calendar: Calendar::around(now),
             assets: Assets::default(),
             count: 0,
@@ -166,14 +156,14 @@ impl Agenda {
         let known = self.assets.find(listed.asset);
         let flying = known.filter(|index| self.assets.get(*index).state() == State::Flight);
         match (known.filter(|index| self.assets.get(*index).is_listed()), flying, known) {
-            (Some(index), ..) => self.relist(index, listed_as, listed.records),
+            (Some(index), ..) => self.relist(index, listed_as),
             // Removed and added again before its scan has come back.
             (None, Some(index), _) => {
                 let mut asset = self.assets.get(index);
                 asset.set_removed(false);
                 self.assets.set(index, asset);
                 self.count_in(asset);
-                self.relist(index, listed_as, listed.records);
+                self.relist(index, listed_as);
             }
             (None, None, gone) => {
                 let (index, position) = self.enlist(listed_as, gone, listed.scheduled_at, now);
@@ -217,33 +207,42 @@ impl Agenda {
     }
 
     /// A known asset has another account, plan or number of records.
-    fn relist(&mut self, index: u32, listed_as: Asset, records: u64) {
+    fn relist(&mut self, index: u32, listed_as: Asset) {
         let mut asset = self.assets.get(index);
-        let moves = asset.flow() != listed_as.flow() || asset.account() != listed_as.account();
-        asset.set_records(records);
-        self.assets.set(index, asset);
+        let resized = self.resized(asset, listed_as);
+        let id = FlowId { lane: resized.lane(), ..listed_as.flow() };
+        let moves = asset.flow() != id || asset.account() != listed_as.account();
         if !moves {
-            return;
+            let work = &mut self.flow_mut(id).work;
+            work.remove(asset.cost_class());
+            work.add(resized.cost_class());
+            return self.assets.set(index, resized);
         }
         self.leave(asset);
         self.count_out(asset);
-        asset.set_flow(listed_as.flow());
+        asset = resized;
+        asset.set_flow(id);
         asset.set_account(listed_as.account());
         self.count_in(asset);
+        self.assets.set(index, asset);
         if asset.state() != State::Flight {
-            asset.set_state(State::Waiting);
-            asset.set_moved(false);
-            let id = asset.flow();
-            let terms = self.plans.terms(id.plan);
-            let position = match asset.stamp() {
-                Some(stamp) => Some(terms.position(asset.id(), stamp)),
-                None => self.first_within.map(|within| self.position_within(id, asset, within)),
-            };
-            self.assets.set(index, asset);
-            self.wait(index, position);
-        } else {
-            self.assets.set(index, asset);
+            self.wait_anew(index);
         }
+    }
+
+    /// Puts an asset that has left its place where its stamp says.
+    fn wait_anew(&mut self, index: u32) {
+        let mut asset = self.assets.get(index);
+        asset.set_state(State::Waiting);
+        asset.set_moved(false);
+        self.assets.set(index, asset);
+        let id = asset.flow();
+        let terms = self.plans.terms(id.plan);
+        let position = match asset.stamp() {
+            Some(stamp) => Some(terms.position(asset.id(), stamp)),
+            None => self.first_within.map(|within| self.position_within(id, asset, within)),
+        };
+        self.wait(index, position);
     }
 
     /// One that is under way is forgotten when it comes back.
@@ -305,49 +304,6 @@ impl Agenda {
         let position_min = terms.position_min(self.calendar.tick(self.now));
         let slot = position.map(|position| terms.slot_of(position.max(position_min)));
         Arrival { flow, account, slot, entry }
-    }
-
-    /// An asset waits no longer where it does; its entry is left behind.
-    fn leave(&mut self, asset: Asset) {
-        if asset.is_done() {
-            return;
-        }
-        let id = asset.flow();
-        let terms = *self.plans.terms(id.plan);
-        let is_evenly_first = self.first_within.is_some();
-        let flow = self.flow_mut(id);
-        match (asset.state(), asset.stamp()) {
-            (State::Held, _) => flow.held_count -= 1,
-            // Where a moved one waits is not known: its slot counts one too many until it comes up.
-            (State::Waiting, Some(stamp)) if !asset.is_moved() && terms.placed(stamp) => {
-                flow.ring.forget(terms.slot_of(terms.position(asset.id(), stamp)));
-            }
-            (State::Waiting, None) if !is_evenly_first && !asset.is_moved() => {
-                flow.newcomers_count -= 1;
-            }
-            (State::Waiting | State::Flight | State::Gone, _) => {}
-        }
-    }
-
-    fn count_in(&mut self, asset: Asset) {
-        self.count_asset(asset);
-        self.flow_mut(asset.flow()).accounts.add(asset.account());
-    }
-
-    fn count_asset(&mut self, asset: Asset) {
-        let id = asset.flow();
-        self.plans.add(id.plan, asset.stamp().map(|stamp| self.calendar.time(stamp)));
-        self.flow_mut(id).assets += 1;
-        self.count += 1;
-    }
-
-    fn count_out(&mut self, asset: Asset) {
-        let id = asset.flow();
-        self.plans.remove(id.plan, asset.stamp().map(|stamp| self.calendar.time(stamp)));
-        let flow = self.flow_mut(id);
-        flow.assets -= 1;
-        flow.accounts.remove(asset.account());
-        self.count -= 1;
     }
 
     fn flow(&self, id: FlowId) -> &Flow {

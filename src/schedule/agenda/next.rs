@@ -204,7 +204,7 @@ impl Agenda {
         });
         First {
             asset: asset.id(),
-            cost: asset.cost(),
+            cost: asset.predict(&self.model),
             is_new: waits == Waits::Newcomers,
             age_in_cadences,
             over_promise: over_promise.unwrap_or_default(),
@@ -226,7 +226,7 @@ impl Agenda {
             }
             return Some(First {
                 asset: asset.id(),
-                cost: asset.cost(),
+                cost: asset.predict(&self.model),
                 is_new: true,
                 age_in_cadences: f64::NEG_INFINITY,
                 over_promise: 0.0,

@@ -36,6 +36,7 @@ impl Agenda {
         if self.pace_from.is_some_and(|from| now < from) {
             return;
         }
+        self.set_border();
         let tick = self.calendar.tick(now);
         let mut paces: Vec<(FlowId, Pace)> = Vec::new();
         let mut slot = ticks::ticks(Duration::from_secs(60));

@@ -20,7 +20,7 @@ impl Agenda {
         match asset.state() {
             _ if !asset.is_listed() => Standing::Unknown,
             State::Flight => Standing::UnderWay(Taken(index)),
-            _ => Standing::Idle(asset.lane(), asset.cost()),
+            _ => Standing::Idle(asset.lane(), asset.predict(&self.model)),
         }
     }
 

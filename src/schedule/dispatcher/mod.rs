@@ -10,11 +10,12 @@ use super::coverage::Coverage;
 use super::requests::Requests;
 use super::throttle::Throttle;
 use super::{
-    Agenda, AssetChange, Backlog, Ending, First, Front, Load, Orders, Pacing, PlanProgress,
-    Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
+    Agenda, AssetChange, Backlog, Ending, First, Front, LaneSplit, Load, Orders, Pacing,
+    PlanProgress, Progress, Rate, Released, Reload, Settings, Stats, Taken, TokenBucket,
 };
 use crate::model::{
-    Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
+    Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Spent, Ticket,
+    UnixTime,
 };
 
 /// What so many tickets ask for is brought near at once: it lies anywhere in memory.
@@ -45,6 +46,7 @@ pub struct Dispatcher {
     out: PerLane<u64>,
     backlog: Backlog,
     plans: Vec<PlanProgress>,
+    lanes: LaneSplit,
     stats: Stats,
 }
 
@@ -54,7 +56,7 @@ struct Open {
     asset: AssetId,
     taken: Taken,
     lane: Lane,
-    weight: u32,
+    cost: Cost,
     checks: Asked,
     origin: Origin,
     due_at: UnixTime,
@@ -84,6 +86,7 @@ impl Dispatcher {
             out: PerLane::default(),
             backlog: Backlog::default(),
             plans: Vec::new(),
+            lanes: LaneSplit::default(),
             stats: Stats::default(),
             settings,
             agenda,
@@ -149,6 +152,7 @@ impl Dispatcher {
         self.agenda.pace(now);
         self.backlog = self.agenda.backlog(now);
         self.plans = self.agenda.plans(now);
+        self.lanes = self.agenda.lane_split();
         let never_scanned = self.plans.iter().map(|plan| plan.never_scanned).sum();
         self.coverage.look(never_scanned, now);
         if let Rate::PerSecond(per_second) = self.settings.rate {
@@ -205,18 +209,18 @@ impl Dispatcher {
             asset,
             taken,
             lane,
-            weight: cost.weight,
+            cost,
             checks: Asked::All,
             origin: Origin::Agenda,
             due_at: due_at.unwrap_or(now),
             emitted_at: now,
             requests,
         };
-        Some(self.emit(open, cost))
+        Some(self.emit(open))
     }
 
-    fn emit(&mut self, open: Open, cost: Cost) -> (Ticket, ScanEvent) {
-        let Open { asset, lane, origin, emitted_at, .. } = open;
+    fn emit(&mut self, open: Open) -> (Ticket, ScanEvent) {
+        let Open { asset, lane, cost, origin, emitted_at, .. } = open;
         self.out[lane] += 1;
         self.issued += 1;
         self.stats.emitted += 1;
@@ -225,8 +229,8 @@ impl Dispatcher {
         let number = Ticket::number(self.issued, place.key());
         place.insert(Open { number, ..open });
         let owner = self.settings.owner;
-        let weight = cost.weight;
-        let ticket = Ticket { number, owner, weight, emitted_at, since: emitted_at, origin };
+        let (weight, since, spent) = (cost.weight, emitted_at, Spent::default());
+        let ticket = Ticket { number, owner, weight, emitted_at, since, spent, origin };
         let event = ScanEvent {
             asset,
             sequence: ScanSequence(self.settings.sequence_start + self.issued),
@@ -242,31 +246,30 @@ impl Dispatcher {
         (ticket, event)
     }
 
-    /// [`Dispatcher::release`] of each of them, in less time; `hear` is told how long each was out.
+    /// [`Dispatcher::release`] of each of them, in less time; `hear` is told of each.
     pub fn release_all(
         &mut self,
         tickets: &[Ticket],
         now: UnixTime,
-        mut hear: impl FnMut(&Ticket, Duration),
+        mut hear: impl FnMut(&Ticket, Released),
     ) {
         for together in tickets.chunks(RELEASED_TOGETHER) {
             let open = together.iter().filter_map(|ticket| self.open.get(ticket.place()));
             open.for_each(|open| self.agenda.touch(open.taken));
             for ticket in together {
-                if let Some(took) = self.release(ticket, now) {
-                    hear(ticket, took);
+                if let Some(released) = self.release(ticket, now) {
+                    hear(ticket, released);
                 }
             }
         }
     }
 
-    /// Takes a ticket back: its scan is durable. Returns how long that took since it was emitted; None:
-    /// it was [given up](Dispatcher::give_up_lost) before.
+    /// Takes a ticket back: its scan is durable. None: it was [given up](Dispatcher::give_up_lost) before.
     ///
     /// # Panics
     /// If it is not open otherwise: an operator answered one scan twice, and credits no longer mean
     /// anything.
-    pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Option<Duration> {
+    pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Option<Released> {
         let place = ticket.place();
         let is_open = self.open.get(place).is_some_and(|open| open.number == ticket.number);
         if !is_open && LOST_AFTER <= now.since(ticket.emitted_at) {
@@ -284,7 +287,17 @@ impl Dispatcher {
         self.stats.latency_us.saturating_record(took_us);
         let from_due_us = u64::try_from(now.since(open.due_at).as_micros()).unwrap_or(u64::MAX);
         self.stats.from_due_us[open.lane].saturating_record(from_due_us);
+        let mut released =
+            Released { took, predicted: open.cost.time, measured: None, better_lane: None };
         if open.checks == Asked::All {
+            let spent = ticket.spent;
+            let measured = Duration::from_secs_f64(spent.total_us() / 1e6);
+            released.measured = spent.is_measured().then_some(measured);
+            released.better_lane = self.agenda.better_lane(open.lane, spent);
+            // What waits for a database that is away costs nothing.
+            if !self.throttle.is_down() {
+                self.agenda.measured(open.taken, spent);
+            }
             let waits = self.settings.ending == Ending::Drained && !self.draining;
             self.agenda.scanned(open.taken, open.emitted_at, waits);
         } else {
@@ -294,14 +307,14 @@ impl Dispatcher {
         if !self.requests.is_empty() {
             self.requests.follow(open.asset, open.lane);
         }
-        Some(took)
+        Some(released)
     }
 
     fn give_back_credits(&mut self, open: &Open) {
         match open.origin {
-            Origin::Request => self.requests.returned(open.lane, open.weight),
+            Origin::Request => self.requests.returned(open.lane, open.cost.weight),
             Origin::Agenda | Origin::Kafka { .. } => {
-                self.taken[open.lane] -= u64::from(open.weight);
+                self.taken[open.lane] -= u64::from(open.cost.weight);
             }
         }
         self.out[open.lane] -= 1;
@@ -353,6 +366,7 @@ impl Dispatcher {
             covered_in: self.coverage.left(),
             is_paused: self.settings.orders.is_paused,
             requests: self.requests.len(),
+            lanes: self.lanes,
         }
     }
 }

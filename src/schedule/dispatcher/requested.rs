@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Dispatcher, Open};
+use crate::checks;
 use crate::model::{Lane, Origin, ScanEvent, Ticket, UnixTime};
 use crate::schedule::{Answer, Ending, Request, Requested, Standing};
 
@@ -76,20 +77,21 @@ impl Dispatcher {
             }
             let (taken, wanted) =
                 self.agenda.take_out_of_turn(asset).zip(self.requests.take(asset))?;
+            let cost = self.agenda.cost_of(taken, &wanted.checks, checks::ALL.len());
             self.requests.emitted(lane, cost);
             let open = Open {
                 number: 0,
                 asset,
                 taken,
                 lane,
-                weight: cost.weight,
+                cost,
                 checks: wanted.checks,
                 origin: Origin::Request,
                 due_at: now,
                 emitted_at: now,
                 requests: wanted.ids,
             };
-            return Some(self.emit(open, cost));
+            return Some(self.emit(open));
         }
     }
 

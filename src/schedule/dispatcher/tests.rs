@@ -23,6 +23,7 @@ pub(super) fn dispatcher(
             scheduled_at: age
                 .map(|age| UnixTime::from_micros(NOON.as_micros() - age.as_micros() as u64)),
             records: *records,
+            measured: None,
         };
         agenda.insert(&listed, NOON);
     }
@@ -78,7 +79,14 @@ fn follows_the_fleet_and_leaves_alone_what_is_under_way() {
     let (ticket, event) = dispatcher.next(NOON).expect("it is due");
     let listed = |asset| {
         let (plan, scheduled_at) = ("free".to_owned(), None);
-        AssetChange::Listed(Listed { asset, account: asset, plan, scheduled_at, records: 1 })
+        AssetChange::Listed(Listed {
+            asset,
+            account: asset,
+            plan,
+            scheduled_at,
+            records: 1,
+            measured: None,
+        })
     };
     let other = AssetId(3 - event.asset.0);
     for change in [listed(event.asset), listed(AssetId(3)), AssetChange::Removed(other)] {
@@ -150,7 +158,10 @@ fn a_herd_is_scanned_before_its_cadence_is_over() {
     for number in 0..20_000 {
         let (asset, plan) = (AssetId(number), "enterprise".to_owned());
         let scheduled_at = Some(NOON);
-        agenda.insert(&Listed { asset, account: asset, plan, scheduled_at, records: 1 }, NOON);
+        agenda.insert(
+            &Listed { asset, account: asset, plan, scheduled_at, records: 1, measured: None },
+            NOON,
+        );
     }
     agenda.spread(NOON);
     let mut dispatcher = with(Rate::Auto, Ending::Drained, agenda);
@@ -297,4 +308,21 @@ fn under_pressure_what_the_promises_need_goes_out_and_no_more() {
     max.hear(&full, NOON);
     max.hear(&full, NOON + Duration::from_secs(5));
     assert_eq!(max.per_second_max(), Some(7.0), "what is set is set");
+}
+
+#[test]
+fn a_scan_tells_what_it_cost_and_which_lane_it_had_better_taken() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1_000, Some(2 * DAY))]);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is due");
+    assert_eq!(event.lane, Lane::Fast);
+    let spent = Spent { load_us: 9_000, check_us: 8_000, write_us: 7_000 };
+    let released = dispatcher.release(&Ticket { spent, ..ticket }, NOON).expect("it was open");
+    assert_eq!(released.measured, Some(Duration::from_millis(24)));
+    assert_eq!((released.predicted, released.better_lane), (event.cost.time, Some(Lane::Slow)));
+    let (_, event) = dispatcher.next(NOON + DAY).expect("it is due again");
+    assert_eq!(event.lane, Lane::Slow, "as what it cost says");
+    assert!((event.cost.time.as_secs_f64() / 0.024 - 1.0).abs() < 0.01, "{:?}", event.cost);
+    dispatcher.pace(NOON + DAY);
+    let lanes = dispatcher.progress().lanes;
+    assert_eq!((lanes.assets.slow, lanes.work.slow), (1, 1.0));
 }

@@ -201,6 +201,7 @@ async fn copy(
         scheduled_at: now,
         duration: Duration::ZERO,
         records: 0,
+        measured: None,
     };
     let (transaction, _) = session.transaction_with(FENCE, &[]).await?;
     transaction.prepare(STORED, &[]).await?;

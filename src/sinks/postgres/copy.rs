@@ -32,7 +32,7 @@ const COPY_EVENTS: &str = "copy insight_events (at, asset_id, config_version, se
     check_id, subject, severity, evidence) from stdin binary";
 const CHANGE: &str = "select change_insights($1, $2, $3, $4)";
 const RESOLVE: &str = "select resolve_insights($1, $2, $3, $4, $5, $6)";
-const COMPLETE: &str = "select complete_scans($1, $2, $3, $4, $5, $6, $7, $8)";
+const COMPLETE: &str = "select complete_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// One statement that changes or resolves has so many rows, or so many bytes of evidence.
 const SLICE_ROWS_MAX: usize = 4_096;
@@ -65,6 +65,8 @@ const SENT: [(&str, &[Type]); 4] = [
             Type::INT8_ARRAY,
             Type::INT4_ARRAY,
             Type::UUID_ARRAY,
+            Type::INT2_ARRAY,
+            Type::BOOL_ARRAY,
         ],
     ),
 ];
@@ -98,11 +100,8 @@ pub(super) async fn flush(
         flight.change(&difference, &mut rest).await?;
         flight.resolve(&difference.stored, &mut rest).await?;
     }
-    let newer = newer().map(|(part, _)| {
-        let is_kept = difference.stored.keeps(part.scan.asset.0);
-        (part.scan, part.digest.filter(|_| !is_kept))
-    });
-    let completed: Scans = newer.collect();
+    let completed: Scans = newer().map(|(part, _)| (part.scan, part.digest)).collect();
+    let completed = completed.without_digests_of(|asset| difference.stored.keeps(asset));
     if !completed.assets.is_empty() {
         rest.send(flight.complete(completed)).await?;
     }
@@ -261,7 +260,7 @@ impl<'f> Flight<'f> {
     fn complete(&self, scans: Scans) -> impl Future<Output = Answer> + Send + 'f {
         let (transaction, at) = (self.transaction, self.at);
         async move {
-            let arguments: [&dyn Parameter; 8] = [
+            let arguments: [&dyn Parameter; 10] = [
                 &at,
                 &scans.assets,
                 &scans.config_versions,
@@ -270,6 +269,8 @@ impl<'f> Flight<'f> {
                 &scans.durations_us,
                 &scans.records,
                 &scans.digests,
+                &scans.costs,
+                &scans.slow,
             ];
             transaction.execute(COMPLETE, &arguments).await.map(drop)
         }

@@ -1,10 +1,10 @@
-//! Scans as the arrays that the functions of migrations V0005 and V0007 take.
+//! Scans as the arrays that the functions of migrations V0005 and V0008 take.
 
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::model::{Digest, Scan};
+use crate::model::{Digest, Lane, Scan};
 
 /// Columns of one length.
 #[derive(Debug, Default)]
@@ -17,6 +17,20 @@ pub(super) struct Scans {
     pub(super) durations_us: Vec<i64>,
     pub(super) records: Vec<i32>,
     pub(super) digests: Vec<Option<Uuid>>,
+    pub(super) costs: Vec<Option<i16>>,
+    pub(super) slow: Vec<Option<bool>>,
+}
+
+impl Scans {
+    /// These digests do not stand: insights that were not found stay open. The scans count all the same.
+    pub(super) fn without_digests_of(mut self, is_kept: impl Fn(i64) -> bool) -> Scans {
+        for (asset, digest) in self.assets.iter().zip(&mut self.digests) {
+            if is_kept(*asset) {
+                *digest = None;
+            }
+        }
+        self
+    }
 }
 
 impl<'s> FromIterator<(&'s Scan, Option<Digest>)> for Scans {
@@ -30,6 +44,8 @@ impl<'s> FromIterator<(&'s Scan, Option<Digest>)> for Scans {
             columns.durations_us.push(scan.duration.as_micros() as i64);
             columns.records.push(i32::try_from(scan.records).unwrap_or(i32::MAX));
             columns.digests.push(digest.map(|digest| Uuid::from_u128(digest.0)));
+            columns.costs.push(scan.measured.map(|measured| measured.cost.stored()));
+            columns.slow.push(scan.measured.map(|measured| measured.lane == Lane::Slow));
         }
         columns
     }

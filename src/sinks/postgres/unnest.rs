@@ -12,7 +12,7 @@ use crate::store::postgres::{DatabaseError, Parameter, Session};
 
 const FLUSH: &str = "select results, opened, changed, resolved, reopened
     from flush_outcomes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-        $18)";
+        $18, $19, $20)";
 
 /// Columns of one length: the outcomes, their scopes (each different one once) and their findings.
 pub(super) struct Batch<'o> {
@@ -87,7 +87,7 @@ impl<'o> Batch<'o> {
         in_order: bool,
     ) -> Result<BatchFlushed, DatabaseError> {
         let at = SystemTime::from(now);
-        let arguments: [&dyn Parameter; 18] = [
+        let arguments: [&dyn Parameter; 20] = [
             &at,
             &self.scans.assets,
             &self.scans.config_versions,
@@ -106,6 +106,8 @@ impl<'o> Batch<'o> {
             &self.finding_severities,
             &self.finding_evidence,
             &in_order,
+            &self.scans.costs,
+            &self.scans.slow,
         ];
         let row = session.query_one(FLUSH, &arguments).await?;
         let results: Vec<i16> = row.get(0);

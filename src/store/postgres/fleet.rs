@@ -9,17 +9,18 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Row;
 
 use super::{Database, DatabaseError, Session};
-use crate::model::{AssetId, UnixTime};
+use crate::model::{AssetId, CostClass, Lane, Measured, UnixTime};
 use crate::schedule::{AssetChange, Listed};
 
 /// Every asset that is not removed; `$1` null for all of them.
 const LISTED: &str =
-    "select z.id, z.account_id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count
+    "select z.id, z.account_id, coalesce(z.plan, a.plan), s.last_scheduled_at, z.record_count, s.cost,
+           s.is_slow
       from zones z join accounts a on a.id = z.account_id
       left join scan_state s on s.asset_id = z.id
      where z.removed_at is null and ($1::bigint[] is null or z.id = any($1))
     union all
-    select a.id, a.id, a.plan, s.last_scheduled_at, 0
+    select a.id, a.id, a.plan, s.last_scheduled_at, 0, s.cost, s.is_slow
       from accounts a left join scan_state s on s.asset_id = a.id
      where a.removed_at is null and ($1::bigint[] is null or a.id = any($1))
      order by 1";
@@ -112,7 +113,14 @@ fn listed(row: &Row) -> Listed {
         plan: row.get(2),
         scheduled_at: scheduled_at.map(UnixTime::from),
         records: row.get::<_, i32>(4).unsigned_abs().into(),
+        measured: measured(row.get(5), row.get(6)),
     }
+}
+
+fn measured(cost: Option<i16>, is_slow: Option<bool>) -> Option<Measured> {
+    let cost = CostClass::from_stored(cost?);
+    let lane = if is_slow? { Lane::Slow } else { Lane::Fast };
+    cost.is_known().then_some(Measured { cost, lane })
 }
 
 /// Deletes the changes that are older than a day: whoever leads reads the whole fleet at its start.

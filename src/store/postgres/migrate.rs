@@ -37,7 +37,8 @@ pub const ALL: &[Migration] = &[
     migration!(5, "V0005__sink.sql"),
     migration!(6, "V0006__dead_letters.sql"),
     migration!(7, "V0007__requests.sql"),
-    migration!(8, "V0008__shards.sql"),
+    migration!(8, "V0008__lanes.sql"),
+    migration!(9, "V0009__shards.sql"),
 ];
 
 /// The version of the schema that this binary works with.

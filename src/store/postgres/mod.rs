@@ -37,6 +37,7 @@ pub mod url;
 
 mod connect;
 mod fleet;
+mod lane_split;
 mod lease;
 mod parameter;
 mod session;

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use super::insights::{severity, time};
 use super::reviews::{Classification, STANDS};
-use super::{Database, DatabaseError, Session};
+use super::{Database, DatabaseError, Session, lane_split};
 use crate::lanes::Lanes;
-use crate::model::{PerLane, Severity, UnixTime};
-use crate::schedule::Cadences;
+use crate::model::{Severity, UnixTime};
+use crate::schedule::{Cadences, LaneSplit};
 
 /// The fleet at one moment, by the clock of the database.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub struct Status {
     pub open: Vec<(Severity, i64)>,
     /// Those of them that somebody has reviewed.
     pub reviewed: Vec<(Severity, Classification, i64)>,
-    /// Assets by the lane that their next scan is predicted to take.
-    pub lanes: PerLane<i64>,
+    /// By the lane that the next scan of each asset is predicted to take.
+    pub lanes: LaneSplit,
     pub last_completed_at: Option<UnixTime>,
     pub leases: Vec<Leader>,
     /// Outcomes that could not be stored.
@@ -62,9 +62,9 @@ impl Status {
 
 const FRESHNESS: &str = "
     with asset as (
-        select id, plan, 0 as records from accounts where removed_at is null
+        select id, plan from accounts where removed_at is null
         union all
-        select z.id, coalesce(z.plan, a.plan), z.record_count
+        select z.id, coalesce(z.plan, a.plan)
           from zones z join accounts a on a.id = z.account_id
          where z.removed_at is null
     )
@@ -72,7 +72,6 @@ const FRESHNESS: &str = "
            count(*) filter (where coalesce(p.seconds, $3) * interval '1 second'
                                   < now() - s.last_scheduled_at),
            extract(epoch from now() - min(s.last_scheduled_at))::float8,
-           count(*) filter (where $4 <= asset.records),
            max(s.last_completed_at)
       from asset
       left join unnest($1::text[], $2::float8[]) as p(plan, seconds) using (plan)
@@ -126,29 +125,25 @@ pub async fn status(
         cadences.iter().map(|(plan, cadence)| (plan, cadence.as_secs_f64())).unzip();
     // Plans cannot be empty, so this is that of any unknown one.
     let fallback_seconds = cadences.of("").as_secs_f64();
-    let slow_records_min = i32::try_from(lanes.slow_records_min()).unwrap_or(i32::MAX);
-    let rows = transaction
-        .query(FRESHNESS, &[&names, &seconds, &fallback_seconds, &slow_records_min])
-        .await?;
-    let (mut plans, mut counts) = (Vec::new(), PerLane { fast: 0, slow: 0 });
+    let rows = transaction.query(FRESHNESS, &[&names, &seconds, &fallback_seconds]).await?;
+    let mut plans = Vec::new();
     let mut last_completed_at: Option<UnixTime> = None;
     for row in rows {
         let plan: String = row.get(0);
-        let (assets, slow): (i64, i64) = (row.get(1), row.get(5));
-        counts.fast += assets - slow;
-        counts.slow += slow;
         last_completed_at =
-            last_completed_at.max(row.get::<_, Option<SystemTime>>(6).map(UnixTime::from));
+            last_completed_at.max(row.get::<_, Option<SystemTime>>(5).map(UnixTime::from));
         let oldest_age: Option<f64> = row.get(4);
         plans.push(Freshness {
             cadence: cadences.of(&plan),
             plan,
-            assets,
+            assets: row.get(1),
             scanned: row.get(2),
             overdue: row.get(3),
             oldest_age: oldest_age.map(|age| Duration::from_secs_f64(age.max(0.0))),
         });
     }
+
+    let lanes = lane_split::of(&transaction, cadences, lanes).await?;
 
     let open = transaction.query(OPEN_BY_SEVERITY, &[]).await?;
     let open = open.iter().map(|row| (severity(row.get(0)), row.get(1))).collect();
@@ -161,7 +156,7 @@ pub async fn status(
 
     let (leases, dead_letters) = leases_and_dead_letters(&transaction).await?;
     transaction.commit().await?;
-    Ok(Status { at, plans, open, reviewed, lanes: counts, last_completed_at, leases, dead_letters })
+    Ok(Status { at, plans, open, reviewed, lanes, last_completed_at, leases, dead_letters })
 }
 
 /// Who leads, and how many outcomes could not be stored. What of the status the job does not know

@@ -116,6 +116,7 @@ fn outcome(asset: i64, round: u64, findings: usize, changed: usize) -> Outcome {
         scheduled_at: UnixTime::from_micros(0),
         duration: Duration::ZERO,
         records: 0,
+        measured: None,
     };
     let verdict = Verdict::Fail(found.collect());
     let judged = Judged { check: CheckId::new("t.large"), version: 1, verdict };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::{Asked, AssetId, CheckId, Reason};
+use crate::model::{Asked, AssetId, CheckId, Reason, Spent};
 use crate::schedule::dispatcher::tests::{DAY, NOON, dispatcher};
 use crate::schedule::{AssetChange, Ending, Limits, Orders, Rate};
 
@@ -264,4 +264,22 @@ impl Dispatcher {
     fn standing(&self, asset: i64) -> bool {
         matches!(self.agenda.standing(AssetId(asset)), Standing::Idle(..))
     }
+}
+
+#[test]
+fn some_checks_are_predicted_to_cost_less_and_teach_nothing() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1_000, Some(DAY / 2))]);
+    let mut cost_of = |request: Request, spent: Spent| {
+        let now = NOON + SECOND * request.id as u32;
+        dispatcher.request(request, not_loaded);
+        let (ticket, event) = dispatcher.next(now).expect("it is asked for");
+        let released = dispatcher.release(&Ticket { spent, ..ticket }, now).expect("open");
+        (event.cost, released.measured)
+    };
+    let spent = Spent { load_us: 9_000, check_us: 90_000, write_us: 9_000 };
+    let (some, measured) = cost_of(only(1, 1, "a"), spent);
+    assert_eq!(measured, None);
+    let (all, _) = cost_of(all(2, 1), Spent::default());
+    assert!(some.time < all.time && some.weight == all.weight, "{some:?} {all:?}");
+    assert!(!all.history.is_known());
 }

@@ -68,7 +68,8 @@ fn outcomes(assets: i64) -> Vec<Outcome> {
     let outcome = |asset| {
         let fence = Fence { config_version: ConfigVersion(1), sequence: ScanSequence(1) };
         let (scheduled_at, duration) = (UnixTime::from_micros(0), Duration::ZERO);
-        let scan = Scan { asset: AssetId(asset), fence, scheduled_at, duration, records: 0 };
+        let (asset, measured) = (AssetId(asset), None);
+        let scan = Scan { asset, fence, scheduled_at, duration, records: 0, measured };
         Outcome::new(scan, Vec::new(), true)
     };
     (0..assets).rev().map(outcome).collect()

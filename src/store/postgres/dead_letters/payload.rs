@@ -81,7 +81,7 @@ impl<'o> Frame<'o> {
     }
 
     fn head(&self) -> Head {
-        let Scan { asset, fence, scheduled_at, duration, records } = *self.scan;
+        let Scan { asset, fence, scheduled_at, duration, records, measured: _ } = *self.scan;
         let unknown = self.unknown.into_iter().flatten();
         Head {
             v: VERSION,
@@ -177,6 +177,8 @@ pub fn read(payload: &[u8]) -> Result<Outcome, PayloadError> {
             scheduled_at: UnixTime::from_micros(head.scheduled_at_us),
             duration: Duration::from_micros(head.duration_us),
             records: head.records,
+            // Long ago: what was measured since stays.
+            measured: None,
         },
         scope: head.scope.into_iter().collect(),
         findings: findings.collect(),
@@ -287,6 +289,7 @@ mod tests {
                 scheduled_at: UnixTime::from_micros(times.0),
                 duration: Duration::from_micros(times.1),
                 records,
+                measured: None,
             };
             let judged = verdicts.into_iter().enumerate().map(|(number, verdict)| Judged {
                 check: CheckId::from_name(format!("t.{number}")),

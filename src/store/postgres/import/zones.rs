@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::record_rows::stored_hashes;
 use super::{SourceWriter, Written};
 use crate::inventory::{ContentHash, SetSeen, ZoneEntry, ZoneSeen};
-use crate::lanes::{self, Expected};
+use crate::lanes;
 use crate::store::postgres::DatabaseError;
 
 /// What is stored of a zone.
@@ -142,7 +142,7 @@ fn change(
         let count = u64::try_from(stored.record_count).unwrap_or(0);
         let is_reweighed = match set {
             SetSeen::Kept => false,
-            SetSeen::Whole { records, .. } => weight(records.into()) != weight(count),
+            SetSeen::Whole { records, .. } => lanes::weight(records.into()) != lanes::weight(count),
         };
         stored.plan != entry.plan || stored.account_id != account || is_reweighed
     });
@@ -155,9 +155,4 @@ fn change(
         has_records: stored.is_some_and(|stored| stored.record_count > 0),
         entry,
     })
-}
-
-/// The weight that the schedule predicts for the scan of a zone.
-fn weight(records: u64) -> u32 {
-    lanes::predict(Expected { records, probes: 0 }).weight
 }
