@@ -23,13 +23,22 @@ impl Pass {
         clock: &Clock,
         workers: usize,
     ) -> anyhow::Result<Pass> {
+        Pass::with(server, clock, workers, Lead::of(&Config::default())).await
+    }
+
+    /// With other settings than the defaults.
+    ///
+    /// # Errors
+    /// Also if a scan did not come back.
+    pub(crate) async fn with(
+        server: &Server,
+        clock: &Clock,
+        workers: usize,
+        settings: Lead,
+    ) -> anyhow::Result<Pass> {
         let feed = Feed::default();
-        let settings = Lead {
-            ending: Ending::Once,
-            rate: Rate::Max,
-            feed: feed.clone(),
-            ..Lead::of(&Config::default())
-        };
+        let settings =
+            Lead { ending: Ending::Once, rate: Rate::Max, feed: feed.clone(), ..settings };
         let meter = Meter::start(server, clock).await?;
         let led =
             lead(&server.connections, timely::Config::process(workers), clock, settings).await?;

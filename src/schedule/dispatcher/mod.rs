@@ -10,8 +10,8 @@ use super::coverage::Coverage;
 use super::requests::Requests;
 use super::throttle::Throttle;
 use super::{
-    Agenda, AssetChange, Backlog, Ending, First, Front, Load, Orders, Pacing, PlanProgress,
-    Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
+    Agenda, AssetChange, Backlog, Durable, Ending, First, Front, Load, Orders, Pacing,
+    PlanProgress, Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
 };
 use crate::model::{
     Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Ticket, UnixTime,
@@ -102,6 +102,11 @@ impl Dispatcher {
         dispatcher.limit(limits);
         dispatcher.pace(now);
         dispatcher
+    }
+
+    /// Notes each scan that comes back: for runs that end before that takes much memory.
+    pub fn keep_each(&mut self) {
+        self.stats.each = Some(Vec::new());
     }
 
     /// Follows the settings, from now on.
@@ -284,6 +289,10 @@ impl Dispatcher {
         self.stats.latency_us.saturating_record(took_us);
         let from_due_us = u64::try_from(now.since(open.due_at).as_micros()).unwrap_or(u64::MAX);
         self.stats.from_due_us[open.lane].saturating_record(from_due_us);
+        if let Some(each) = &mut self.stats.each {
+            let Open { asset, lane, due_at, emitted_at, .. } = open;
+            each.push(Durable { asset, lane, due_at, emitted_at, durable_at: now });
+        }
         if open.checks == Asked::All {
             let waits = self.settings.ending == Ending::Drained && !self.draining;
             self.agenda.scanned(open.taken, open.emitted_at, waits);
