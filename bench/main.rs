@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 
 mod fleet;
 mod idle;
+mod lanes;
 mod meter;
 mod old_design;
 mod pass;
@@ -31,6 +32,7 @@ struct Arguments {
 enum Experiment {
     Fleet(fleet::Fleet),
     Idle(idle::Idle),
+    Lanes(lanes::Lanes),
     Pipeline(pipeline::Pipeline),
     Requests(requests::Requests),
     Schedule(schedule::Schedule),
@@ -42,6 +44,7 @@ impl Experiment {
         match self {
             Experiment::Fleet(fleet) => fleet.workers,
             Experiment::Idle(idle) => idle.workers,
+            Experiment::Lanes(lanes) => lanes.workers(),
             Experiment::Pipeline(pipeline) => pipeline.workers,
             Experiment::Requests(requests) => requests.workers,
             Experiment::Schedule(schedule) => schedule.workers(),
@@ -53,6 +56,7 @@ impl Experiment {
         match self {
             Experiment::Fleet(fleet) => fleet.run().await,
             Experiment::Idle(idle) => idle.run().await,
+            Experiment::Lanes(lanes) => lanes.run().await,
             Experiment::Pipeline(pipeline) => pipeline.run().await,
             Experiment::Requests(requests) => requests.run().await,
             Experiment::Schedule(schedule) => schedule.run().await,

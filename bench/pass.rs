@@ -23,10 +23,11 @@ impl Pass {
         clock: &Clock,
         workers: usize,
     ) -> anyhow::Result<Pass> {
-        Pass::over(server, &server.connections, clock, workers).await
+        let settings = Lead::of(&Config::default());
+        Pass::over(server, &server.connections, clock, workers, settings).await
     }
 
-    /// Over other connections than those of the server.
+    /// With other settings than the defaults, or over other connections than those of the server.
     ///
     /// # Errors
     /// Also if a scan did not come back.
@@ -35,14 +36,11 @@ impl Pass {
         connections: &Connections,
         clock: &Clock,
         workers: usize,
+        settings: Lead,
     ) -> anyhow::Result<Pass> {
         let feed = Feed::default();
-        let settings = Lead {
-            ending: Ending::Once,
-            rate: Rate::Max,
-            feed: feed.clone(),
-            ..Lead::of(&Config::default())
-        };
+        let settings =
+            Lead { ending: Ending::Once, rate: Rate::Max, feed: feed.clone(), ..settings };
         let meter = Meter::start(server, clock).await?;
         let led = lead(connections, timely::Config::process(workers), clock, settings).await?;
         let used = meter.read().await?;

@@ -6,8 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 use scanflow::clock::Clock;
+use scanflow::config::Config;
 use scanflow::sources::inventory::Report;
-use scanflow_dataflows::Connections;
+use scanflow_dataflows::{Connections, Lead};
 use serde::Serialize;
 
 use crate::meter::Meter;
@@ -117,7 +118,8 @@ impl Pipeline {
         let started = clock.now();
         let mut pass = "fresh";
         loop {
-            let ran = Pass::over(&server, &connections, &clock, self.workers).await?;
+            let settings = Lead::of(&Config::default());
+            let ran = Pass::over(&server, &connections, &clock, self.workers, settings).await?;
             let old = old.map(|old| old[usize::from(pass == "same")]);
             let findings = server.open_insights().await?;
             print(self.json, &self.figures(pass, &report, &ran, findings, old))?;

@@ -74,6 +74,8 @@ pub struct Lead {
     pub lead_rtt_max: Option<Duration>,
     /// Whether it waits as long as it cannot lead, for whatever reason; else it is over then.
     pub stands_by: bool,
+    /// Whether [each scan](scanflow::schedule::Stats::each) is told at the end.
+    pub keeps_each: bool,
     pub feed: Feed,
     pub stop: Stop,
     /// Filled when the dataflows are built.
@@ -100,6 +102,7 @@ impl Lead {
             lease_ttl: config.schedule.lease_ttl,
             lead_rtt_max: config.schedule.lead_rtt_max,
             stands_by: false,
+            keeps_each: false,
             feed: Feed::default(),
             stop: Stop::default(),
             shape: Arc::default(),
@@ -263,7 +266,10 @@ async fn lead_under(
         limits: lead.limits,
         orders,
     };
-    let dispatcher = Dispatcher::new(settings, agenda, clock.now());
+    let mut dispatcher = Dispatcher::new(settings, agenda, clock.now());
+    if lead.keeps_each {
+        dispatcher.keep_each();
+    }
     let _following = AbortOnDropHandle::new({
         let (database, feed) = (database.clone(), lead.feed.clone());
         tokio::spawn(async move {

@@ -19,7 +19,7 @@ pub use agenda::{
 pub use cadence::Cadences;
 pub use dispatcher::{Dispatcher, LOST_AFTER, Lost};
 pub use preview::{Means, PlanPreview, Preview};
-pub use progress::{Progress, Released, Stats};
+pub use progress::{Durable, Progress, Released, Stats};
 pub use rate::{Rate, TokenBucket};
 pub use requests::{Answer, Request, Requested};
 pub use settings::{Ending, Held, HeldBack, Limits, Orders, Reload, Settings};

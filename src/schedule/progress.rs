@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::{Backlog, LaneSplit, PlanProgress};
-use crate::model::{Lane, PerLane};
+use crate::model::{AssetId, Lane, PerLane, UnixTime};
 
 /// A longer latency counts as this.
 const HOUR_US: u64 = 3_600_000_000;
@@ -23,6 +23,19 @@ pub struct Stats {
     pub latency_us: Histogram<u64>,
     /// From due to durable, in microseconds; of what was never scanned, and of requests, from emitted.
     pub from_due_us: PerLane<Histogram<u64>>,
+    /// Each of them, if [that was asked for](super::Dispatcher::keep_each).
+    pub each: Option<Vec<Durable>>,
+}
+
+/// A scan that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Durable {
+    pub asset: AssetId,
+    pub lane: Lane,
+    /// As in [`Stats::from_due_us`].
+    pub due_at: UnixTime,
+    pub emitted_at: UnixTime,
+    pub durable_at: UnixTime,
 }
 
 /// How a run goes.
@@ -71,6 +84,7 @@ impl Default for Stats {
             returned: PerLane::default(),
             latency_us: histogram(),
             from_due_us: PerLane::from_fn(|_| histogram()),
+            each: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::coverage::Coverage;
 use super::requests::Requests;
 use super::throttle::Throttle;
 use super::{
-    Agenda, AssetChange, Backlog, Ending, First, Front, LaneSplit, Load, Orders, Pacing,
+    Agenda, AssetChange, Backlog, Durable, Ending, First, Front, LaneSplit, Load, Orders, Pacing,
     PlanProgress, Progress, Rate, Released, Reload, Settings, Stats, Taken, TokenBucket,
 };
 use crate::model::{
@@ -105,6 +105,11 @@ impl Dispatcher {
         dispatcher.limit(limits);
         dispatcher.pace(now);
         dispatcher
+    }
+
+    /// Notes each scan that comes back: for runs that end before that takes much memory.
+    pub fn keep_each(&mut self) {
+        self.stats.each = Some(Vec::new());
     }
 
     /// Follows the settings, from now on.

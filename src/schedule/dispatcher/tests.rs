@@ -62,6 +62,19 @@ fn emits_what_is_due_oldest_first() {
 }
 
 #[test]
+fn each_scan_is_told_if_that_is_asked_for() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1, Some(2 * DAY))]);
+    dispatcher.keep_each();
+    let (ticket, _) = dispatcher.next(NOON).expect("it is due");
+    let durable_at = NOON + Duration::from_secs(3);
+    dispatcher.release(&ticket, durable_at);
+    let Some([durable]) = dispatcher.stats().each.as_deref() else { panic!("one scan") };
+    assert_eq!((durable.asset, durable.lane), (AssetId(1), Lane::Fast));
+    assert_eq!((durable.emitted_at, durable.durable_at), (NOON, durable_at));
+    assert!(durable.due_at < NOON);
+}
+
+#[test]
 fn a_returned_scan_is_due_again_after_its_cadence_and_its_sequence_grows() {
     let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(1, None)]);
     let (ticket, first) = dispatcher.next(NOON).expect("it is due");
