@@ -114,6 +114,11 @@ impl Spent {
     pub fn is_measured(&self) -> bool {
         *self != Spent::default()
     }
+
+    /// Whether the scan came as far as its write: one whose asset has vanished did not.
+    pub fn is_whole(&self) -> bool {
+        self.write_us != 0
+    }
 }
 
 impl Cost {

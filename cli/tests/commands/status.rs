@@ -99,3 +99,32 @@ async fn a_table_for_people() {
     assert!(empty.stdout.contains("nobody leads"), "{}", empty.stdout);
     assert!(empty.stdout.contains(" 0.00 needed"), "{}", empty.stdout);
 }
+
+#[tokio::test]
+async fn auto_parts_the_lanes_by_what_scans_cost() {
+    // 40, 30 and 20 ms; the second is most of the work, since it is scanned more often than the first.
+    let costs = "update scan_state set cost = v.cost, is_slow = false
+        from (values ('z1', 15656), ('z2', 15231), ('z3', 14632)) v(z, cost)
+        join zones z on z.external_id = v.z where asset_id = z.id";
+    let place = Place::filled(&format!("{FLEET}{costs}")).await;
+    let ask = |command: &[&str], share: &str| {
+        let mut command = place.command(&[command, &["--output", "json"]].concat());
+        command.env("SCANFLOW_LANES__SLOW_PREDICTED_MS_MIN", "auto");
+        command.env("SCANFLOW_LANES__SLOW_SHARE", share);
+        let ran = run(command);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        ran.json_lines()[0]["lanes"].clone()
+    };
+    for (share, slow, threshold_ms) in [("0.5", 1, 30.0..33.0), ("0.8", 2, 20.0..22.0)] {
+        let (status, preview) = (ask(&["status"], share), ask(&["schedule", "preview"], share));
+        assert_eq!((&status["fast"], &status["slow"]), (&json!(5 - slow), &json!(slow)));
+        assert_eq!(preview["slow"]["assets"], slow);
+        let number = |of: &Value| of.as_f64().expect("a number");
+        for lanes in [&status, &preview] {
+            let threshold = number(&lanes["threshold_ms"]);
+            assert!(threshold_ms.contains(&threshold), "{lanes}");
+        }
+        let work = number(&status["slow_work_share"]);
+        assert!((work - number(&preview["slow"]["work_share"])).abs() < 0.01, "{status} {preview}");
+    }
+}

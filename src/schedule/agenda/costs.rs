@@ -49,7 +49,7 @@ impl Agenda {
     /// the lane that it has from now on.
     pub fn measured(&mut self, taken: Taken, spent: Spent) {
         let mut asset = self.assets.get(taken.0);
-        if asset.is_removed() || !spent.is_measured() {
+        if asset.is_removed() || !spent.is_whole() {
             return;
         }
         let expected = asset.expected();
@@ -74,7 +74,7 @@ impl Agenda {
     /// The lane that a scan had better have taken, which took this one and cost that.
     pub fn better_lane(&self, lane: Lane, spent: Spent) -> Option<Lane> {
         let better = self.border.keep(lane, spent.total_us());
-        (spent.is_measured() && better != lane).then_some(better)
+        (spent.is_whole() && better != lane).then_some(better)
     }
 
     /// Of some checks; of as many as there are it is the cost of all.
@@ -323,6 +323,8 @@ mod tests {
         scan(&mut agenda, Lane::Fast, 0, NOON);
         assert_eq!(agenda.lane_split(), before);
         assert_eq!(agenda.better_lane(Lane::Slow, Spent::default()), None);
+        let vanished = Spent { write_us: 0, ..spent(4_000) };
+        assert_eq!(agenda.better_lane(Lane::Slow, vanished), None);
         assert_eq!(agenda.better_lane(Lane::Slow, spent(4_000)), Some(Lane::Fast));
         assert_eq!(agenda.better_lane(Lane::Fast, spent(40_000)), Some(Lane::Slow));
     }

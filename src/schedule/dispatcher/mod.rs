@@ -297,7 +297,7 @@ impl Dispatcher {
         if open.checks == Asked::All {
             let spent = ticket.spent;
             let measured = Duration::from_secs_f64(spent.total_us() / 1e6);
-            released.measured = spent.is_measured().then_some(measured);
+            released.measured = spent.is_whole().then_some(measured);
             released.better_lane = self.agenda.better_lane(open.lane, spent);
             // What waits for a database that is away costs nothing.
             if !self.throttle.is_down() {
