@@ -144,6 +144,7 @@ fn an_event_ages_from_stage_to_stage() {
         emitted_at: NOW,
         since: NOW,
         spent: Spent::default(),
+        handed_over: None,
         origin: Origin::Agenda,
     };
     let second = Duration::from_secs(1);

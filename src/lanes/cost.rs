@@ -22,7 +22,7 @@ const WRITE_SHARE: f64 = 0.3;
 const RECENT: f64 = 1.0 / 256.0;
 const PROBE_BOUNDS_US: (f64, f64) = (1.0, 6e7);
 /// One credit for the scan and one for each so many records: the memory that it holds.
-const RECORDS_PER_CREDIT: u64 = 64;
+pub const RECORDS_PER_CREDIT: u64 = 64;
 
 /// What is known of a scan before it runs.
 #[derive(Clone, Copy, Debug, Default)]

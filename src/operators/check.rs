@@ -298,6 +298,7 @@ mod tests {
                 emitted_at: since,
                 since,
                 spent: Spent::default(),
+                handed_over: None,
                 origin: Origin::Agenda,
             },
             event,

@@ -84,6 +84,7 @@ mod tests {
             emitted_at: since,
             since,
             spent,
+            handed_over: None,
             origin,
         };
         let mut line = Line::default();

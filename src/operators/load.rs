@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  (ticket, event) --Exchange(asset)--> [load] --> Loaded, in the order of completion
-//!                                          +-----> ticket, if the asset has vanished
+//!                                          +-----> ticket, if the asset has vanished, or was handed over
 //! ```
 
 use std::collections::BTreeMap;
@@ -24,9 +24,9 @@ use super::loading::Loading;
 use super::persist::persist;
 use super::share::share;
 use crate::checks::Checks;
-use crate::lanes::Concurrency;
+use crate::lanes::{self, Concurrency};
 use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
-use crate::store::{self, SnapshotStore};
+use crate::store::{self, Found, SnapshotStore};
 use crate::telemetry::{End, LaneMeter, Stage, Tries};
 
 /// A scan that can be judged.
@@ -46,13 +46,18 @@ pub struct LoadLimits {
     pub weight_max: u32,
 }
 
+/// A scan that meets so many times the records that were predicted is handed over.
+const TOO_LARGE: u64 = 4;
+
 struct Waiting {
     held: Held,
     ticket: Ticket,
     event: ScanEvent,
 }
 
-/// Promise: each event leaves once, as a snapshot or as a ticket, however often the store fails.
+/// Promise: each event leaves once, as a snapshot or as a ticket, however often the store fails. One whose
+/// asset has more than four times the records that were predicted is handed over durably, in place of
+/// being loaded.
 pub fn load<'s>(
     events: StreamVec<'s, Epoch, (Ticket, ScanEvent)>,
     meter: LaneMeter,
@@ -96,13 +101,12 @@ pub fn load<'s>(
                         loading.begins(&waiting.ticket);
                         meter.lap(Stage::LoadWait, &mut waiting.ticket, now);
                     }
-                    let assets: Vec<AssetId> =
-                        batch.iter().map(|waiting| waiting.event.asset).collect();
+                    let assets: Vec<(AssetId, u64)> = batch.iter().map(bounded).collect();
                     let span = tracing::info_span!("load", %lane, assets = assets.len());
                     let query = query(Arc::clone(&store), checks, assets, meter.loads.clone());
                     flights.launch((batch, now), query.instrument(span));
                 }
-                let Some(((batch, asked_at), snapshots)) = flights.land() else { break };
+                let Some(((batch, asked_at), mut found)) = flights.land() else { break };
                 let landed_weight = weight(&batch);
                 flying_weight -= landed_weight;
                 concurrency.answered(landed_weight, asked_at, now);
@@ -111,9 +115,10 @@ pub fn load<'s>(
                     let took = now.since(ticket.since);
                     ticket.spent.load_us = share(lane, ticket, took, landed_weight);
                     meter.lap(Stage::Load, &mut waiting.ticket, now);
-                    let (held, joined) = join(waiting, &snapshots);
-                    if joined.is_err() {
-                        meter.ended(End::Vanished);
+                    let (held, joined) = join(waiting, &mut found);
+                    if let Err(ticket) = &joined {
+                        let is_handed_over = ticket.handed_over.is_some();
+                        meter.ended(if is_handed_over { End::HandedOver } else { End::Vanished });
                     }
                     done.push((held, joined));
                 }
@@ -159,20 +164,33 @@ fn weight(batch: &[Waiting]) -> u64 {
 async fn query(
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
-    assets: Vec<AssetId>,
+    assets: Vec<(AssetId, u64)>,
     tries: Tries,
-) -> BTreeMap<AssetId, Snapshot> {
-    let load = || store::load_with_references(&*store, checks, &assets);
-    persist(tries, load).await
+) -> BTreeMap<AssetId, Found> {
+    let load = || store::load_up_to_with_references(&*store, checks, &assets);
+    let found = persist(tries.clone(), load).await;
+    let too_large = found.iter().filter(|(_, found)| matches!(found, Found::TooLarge(_)));
+    let too_large: Vec<AssetId> = too_large.map(|(asset, _)| *asset).collect();
+    if !too_large.is_empty() {
+        persist(tries, || store.hand_over(&too_large)).await;
+    }
+    found
 }
 
-fn join(
-    waiting: Waiting,
-    snapshots: &BTreeMap<AssetId, Snapshot>,
-) -> (Held, Result<Loaded, Ticket>) {
-    let Waiting { held, ticket, event } = waiting;
-    match snapshots.get(&event.asset) {
-        Some(snapshot) => (held, Ok(Loaded { ticket, event, snapshot: snapshot.clone() })),
+/// What a scan may load: its credits stand for no more.
+fn bounded(waiting: &Waiting) -> (AssetId, u64) {
+    let predicted = u64::from(waiting.event.cost.weight) * lanes::RECORDS_PER_CREDIT;
+    (waiting.event.asset, predicted * TOO_LARGE)
+}
+
+fn join(waiting: Waiting, found: &mut BTreeMap<AssetId, Found>) -> (Held, Result<Loaded, Ticket>) {
+    let Waiting { held, mut ticket, event } = waiting;
+    match found.remove(&event.asset) {
+        Some(Found::Snapshot(snapshot)) => (held, Ok(Loaded { ticket, event, snapshot })),
+        Some(Found::TooLarge(records)) => {
+            ticket.handed_over = Some(u32::try_from(records).unwrap_or(u32::MAX));
+            (held, Err(ticket))
+        }
         None => (held, Err(ticket)),
     }
 }
@@ -245,6 +263,7 @@ mod tests {
                 emitted_at: since,
                 since,
                 spent: Spent::default(),
+                handed_over: None,
                 origin: Origin::Agenda,
             },
             event,

@@ -63,6 +63,7 @@ mod tests {
                 emitted_at: since,
                 since,
                 spent: Spent::default(),
+                handed_over: None,
                 origin,
             }
         };

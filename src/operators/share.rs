@@ -32,8 +32,16 @@ mod tests {
         let since = UnixTime::from_micros(0);
         let (spent, origin) = (Spent::default(), Origin::Agenda);
         let share = |lane, weight, of| {
-            let ticket =
-                Ticket { number: 0, owner: 0, weight, emitted_at: since, since, spent, origin };
+            let ticket = Ticket {
+                number: 0,
+                owner: 0,
+                weight,
+                emitted_at: since,
+                since,
+                spent,
+                handed_over: None,
+                origin,
+            };
             share(lane, &ticket, Duration::from_micros(6_400), of)
         };
         assert_eq!([1, 99].map(|weight| share(Lane::Fast, weight, 100)), [64, 6_336]);

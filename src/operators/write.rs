@@ -193,6 +193,7 @@ mod tests {
             emitted_at: since,
             since,
             spent: Spent::default(),
+            handed_over: None,
             origin: Origin::Agenda,
         };
         let scan = Scan {

@@ -21,8 +21,6 @@ pub struct Stats {
     pub returned: PerLane<u64>,
     /// From emitted to durable, in microseconds.
     pub latency_us: Histogram<u64>,
-    /// From due to durable, in microseconds; of what was never scanned, and of requests, from emitted.
-    pub from_due_us: PerLane<Histogram<u64>>,
     /// Each of them, if [that was asked for](super::Dispatcher::keep_each).
     pub each: Option<Vec<Durable>>,
 }
@@ -32,10 +30,13 @@ pub struct Stats {
 pub struct Durable {
     pub asset: AssetId,
     pub lane: Lane,
-    /// As in [`Stats::from_due_us`].
+    /// Since when it might have gone out; of what was never scanned, and of requests, since it did.
     pub due_at: UnixTime,
     pub emitted_at: UnixTime,
     pub durable_at: UnixTime,
+    pub predicted: Duration,
+    /// None: not every check was asked, or nobody measured.
+    pub measured: Option<Duration>,
 }
 
 /// How a run goes.
@@ -76,14 +77,13 @@ pub struct Released {
 
 impl Default for Stats {
     fn default() -> Stats {
-        let histogram = || Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds");
+        let latency_us = Histogram::new_with_bounds(1, HOUR_US, 3).expect("valid bounds");
         Stats {
             emitted: 0,
             late: 0,
             over_promise_max: 0.0,
             returned: PerLane::default(),
-            latency_us: histogram(),
-            from_due_us: PerLane::from_fn(|_| histogram()),
+            latency_us,
             each: None,
         }
     }

@@ -23,6 +23,31 @@ pub trait SnapshotStore: Send + Sync {
     /// asset that is missing in the answer has vanished.
     async fn load(&self, assets: &[AssetId]) -> Result<BTreeMap<AssetId, Snapshot>, StoreError>;
 
+    /// As [`SnapshotStore::load`], but for assets that have more records than are given with them.
+    async fn load_up_to(
+        &self,
+        assets: &[(AssetId, u64)],
+    ) -> Result<BTreeMap<AssetId, Found>, StoreError> {
+        let ids: Vec<AssetId> = assets.iter().map(|(asset, _)| *asset).collect();
+        let mut snapshots = self.load(&ids).await?;
+        let found = assets.iter().filter_map(|(asset, records_max)| {
+            let snapshot = snapshots.remove(asset)?;
+            let records = snapshot.records() as u64;
+            let is_too_large = *records_max < records;
+            Some((
+                *asset,
+                if is_too_large { Found::TooLarge(records) } else { Found::Snapshot(snapshot) },
+            ))
+        });
+        Ok(found.collect())
+    }
+
+    /// Asks for scans of assets that are too large for the lane they came in, so that a leader to come
+    /// does it if this one dies. A store that remembers nothing has nothing to do.
+    async fn hand_over(&self, _assets: &[AssetId]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// What the fleet holds at each of `names`, by [`Reference`]'s rule. A name under no zone of
     /// the fleet may be missing in the answer.
     async fn resolve(
@@ -69,6 +94,14 @@ pub trait SnapshotStore: Send + Sync {
     }
 }
 
+/// An asset, or how large it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Snapshot(Snapshot),
+    /// It has so many records.
+    TooLarge(u64),
+}
+
 /// Loads snapshots with the references that `checks` ask for. An alias that leads on is followed
 /// by one more question for all zones together, and no name is asked for twice.
 pub async fn load_with_references(
@@ -77,11 +110,35 @@ pub async fn load_with_references(
     assets: &[AssetId],
 ) -> Result<BTreeMap<AssetId, Snapshot>, StoreError> {
     let mut snapshots = store.load(assets).await?;
+    refer(store, checks, snapshots.values_mut().collect()).await?;
+    Ok(snapshots)
+}
+
+/// As [`load_with_references`], but for assets that have more records than are given with them.
+pub async fn load_up_to_with_references(
+    store: &dyn SnapshotStore,
+    checks: Checks,
+    assets: &[(AssetId, u64)],
+) -> Result<BTreeMap<AssetId, Found>, StoreError> {
+    let mut found = store.load_up_to(assets).await?;
+    let snapshots = found.values_mut().filter_map(|found| match found {
+        Found::Snapshot(snapshot) => Some(snapshot),
+        Found::TooLarge(_) => None,
+    });
+    refer(store, checks, snapshots.collect()).await?;
+    Ok(found)
+}
+
+async fn refer(
+    store: &dyn SnapshotStore,
+    checks: Checks,
+    mut snapshots: Vec<&mut Snapshot>,
+) -> Result<(), StoreError> {
     let mut answers: BTreeMap<String, Reference> = BTreeMap::new();
     loop {
         let mut unanswered = BTreeSet::new();
-        for snapshot in snapshots.values_mut() {
-            let Snapshot::Zone(zone) = snapshot else { continue };
+        for snapshot in &mut snapshots {
+            let Snapshot::Zone(zone) = &mut **snapshot else { continue };
             loop {
                 let mut known = Vec::new();
                 checks::refer(checks, zone, &mut |name| {
@@ -100,7 +157,7 @@ pub async fn load_with_references(
             }
         }
         if unanswered.is_empty() {
-            return Ok(snapshots);
+            return Ok(());
         }
         let mut resolved = store.resolve(&unanswered).await?;
         for name in unanswered {

@@ -28,10 +28,10 @@ impl Shards {
             let mut records = 0;
             let mut owners = zone.records.owners().peekable();
             while let Some((owner, set)) = owners.next() {
+                let before = records / records_max;
                 records += set.len();
-                if records_max <= records && owners.peek().is_some() {
+                if before < records / records_max && owners.peek().is_some() {
                     ends.push(owner.to_owned());
-                    records = 0;
                 }
             }
         }

@@ -67,10 +67,13 @@ pub enum End {
     Parked,
     /// The asset was gone when it was to be loaded.
     Vanished,
+    /// The asset was too large for the fast lane.
+    HandedOver,
 }
 
 impl End {
-    const ALL: [End; 5] = [End::Done, End::Duplicate, End::Stale, End::Parked, End::Vanished];
+    const ALL: [End; 6] =
+        [End::Done, End::Duplicate, End::Stale, End::Parked, End::Vanished, End::HandedOver];
 
     fn name(self) -> &'static str {
         match self {
@@ -79,6 +82,7 @@ impl End {
             End::Stale => "stale",
             End::Parked => "parked",
             End::Vanished => "vanished",
+            End::HandedOver => "handed_over",
         }
     }
 }

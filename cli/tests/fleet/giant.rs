@@ -14,9 +14,9 @@ const GIANT: &str = "
     insert into zones (id, source_id, external_id, account_id, name, records_complete, record_count,
                        content_hash)
     values (2, 1, 'giant', 1, 'giant.test', true, 40000, gen_random_uuid());
-    insert into records (zone_id, name, type, content, proxied)
+    insert into records (zone_id, name, type, content)
     select 2, 'host-' || n || '.giant.test', 'A',
-           case when n % 5 = 0 then '10.0.0.1' else '192.0.2.1' end, true
+           case when n % 5 = 0 then '10.0.0.1' else '192.0.2.1' end
       from generate_series(1, 40000) n;
     insert into scan_state (asset_id) values (1), (2);";
 

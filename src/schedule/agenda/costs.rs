@@ -45,6 +45,13 @@ impl LaneSplit {
 }
 
 impl Agenda {
+    /// The scan that is under way has met more or fewer records than were known.
+    pub fn resize(&mut self, taken: Taken, records: u64) {
+        let mut as_met = self.assets.get(taken.0);
+        as_met.set_records(records);
+        self.relist(taken.0, as_met);
+    }
+
     /// A scan of all checks is over and took that. Before [`Agenda::scanned`], which puts the asset into
     /// the lane that it has from now on.
     pub fn measured(&mut self, taken: Taken, spent: Spent) {

@@ -10,8 +10,8 @@ use super::coverage::Coverage;
 use super::requests::Requests;
 use super::throttle::Throttle;
 use super::{
-    Agenda, AssetChange, Backlog, Durable, Ending, First, Front, LaneSplit, Load, Orders, Pacing,
-    PlanProgress, Progress, Rate, Released, Reload, Settings, Stats, Taken, TokenBucket,
+    Agenda, AssetChange, Backlog, Ending, First, Front, LaneSplit, Load, Orders, Pacing,
+    PlanProgress, Progress, Rate, Reload, Settings, Stats, Taken, TokenBucket,
 };
 use crate::model::{
     Asked, AssetId, Cost, Lane, Origin, PerLane, Reason, ScanEvent, ScanSequence, Spent, Ticket,
@@ -235,7 +235,8 @@ impl Dispatcher {
         place.insert(Open { number, ..open });
         let owner = self.settings.owner;
         let (weight, since, spent) = (cost.weight, emitted_at, Spent::default());
-        let ticket = Ticket { number, owner, weight, emitted_at, since, spent, origin };
+        let ticket =
+            Ticket { number, owner, weight, emitted_at, since, spent, handed_over: None, origin };
         let event = ScanEvent {
             asset,
             sequence: ScanSequence(self.settings.sequence_start + self.issued),
@@ -249,80 +250,6 @@ impl Dispatcher {
             lane,
         };
         (ticket, event)
-    }
-
-    /// [`Dispatcher::release`] of each of them, in less time; `hear` is told of each.
-    pub fn release_all(
-        &mut self,
-        tickets: &[Ticket],
-        now: UnixTime,
-        mut hear: impl FnMut(&Ticket, Released),
-    ) {
-        for together in tickets.chunks(RELEASED_TOGETHER) {
-            let open = together.iter().filter_map(|ticket| self.open.get(ticket.place()));
-            open.for_each(|open| self.agenda.touch(open.taken));
-            for ticket in together {
-                if let Some(released) = self.release(ticket, now) {
-                    hear(ticket, released);
-                }
-            }
-        }
-    }
-
-    /// Takes a ticket back: its scan is durable. None: it was [given up](Dispatcher::give_up_lost) before.
-    ///
-    /// # Panics
-    /// If it is not open otherwise: an operator answered one scan twice, and credits no longer mean
-    /// anything.
-    pub fn release(&mut self, ticket: &Ticket, now: UnixTime) -> Option<Released> {
-        let place = ticket.place();
-        let is_open = self.open.get(place).is_some_and(|open| open.number == ticket.number);
-        if !is_open && LOST_AFTER <= now.since(ticket.emitted_at) {
-            return None;
-        }
-        assert!(is_open, "a ticket comes back exactly once");
-        let open = self.open.remove(place);
-        self.give_back_credits(&open);
-        if !self.lost.is_empty() {
-            self.lost.remove(&open.asset);
-        }
-        self.stats.returned[open.lane] += 1;
-        let took = now.since(open.emitted_at);
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.stats.latency_us.saturating_record(took_us);
-        let from_due_us = u64::try_from(now.since(open.due_at).as_micros()).unwrap_or(u64::MAX);
-        self.stats.from_due_us[open.lane].saturating_record(from_due_us);
-        let mut released =
-            Released { took, predicted: open.cost.time, measured: None, better_lane: None };
-        if open.checks == Asked::All {
-            let spent = ticket.spent;
-            let measured = Duration::from_secs_f64(spent.total_us() / 1e6);
-            released.measured = spent.is_whole().then_some(measured);
-            released.better_lane = self.agenda.better_lane(open.lane, spent);
-            // What waits for a database that is away costs nothing.
-            if !self.throttle.is_down() {
-                self.agenda.measured(open.taken, spent);
-            }
-            let waits = self.settings.ending == Ending::Drained && !self.draining;
-            self.agenda.scanned(open.taken, open.emitted_at, waits);
-        } else {
-            self.agenda.put_back(open.taken);
-        }
-        self.requests.answer(&open.requests, true);
-        if !self.requests.is_empty() {
-            self.requests.follow(open.asset, open.lane);
-        }
-        Some(released)
-    }
-
-    fn give_back_credits(&mut self, open: &Open) {
-        match open.origin {
-            Origin::Request => self.requests.returned(open.lane, open.cost.weight),
-            Origin::Agenda | Origin::Kafka { .. } => {
-                self.taken[open.lane] -= u64::from(open.cost.weight);
-            }
-        }
-        self.out[open.lane] -= 1;
     }
 
     /// Emits nothing more. Returns how many assets were due.
@@ -379,5 +306,6 @@ impl Dispatcher {
 mod limits;
 mod lost;
 mod requested;
+mod returned;
 #[cfg(test)]
 mod tests;

@@ -71,6 +71,21 @@ fn ask_sql() -> String {
     )
 }
 
+/// Asks for scans of assets that a lane could not take, each once as long as it is not answered.
+pub(super) async fn hand_over(
+    database: &Database,
+    assets: &[AssetId],
+) -> Result<(), DatabaseError> {
+    let ask = "insert into scan_requests (request, together, asset_id, requested_by)
+        select nextval('scan_request_numbers'), 1, id, 'scanflow: too large for the fast lane'
+          from unnest($1::bigint[]) as id
+         where not exists (select from scan_requests r
+                            where r.asset_id = id and r.answered_at is null and r.checks is null)";
+    let ids: Vec<i64> = assets.iter().map(|asset| asset.0).collect();
+    database.client().await?.execute(ask, &[&ids]).await?;
+    Ok(())
+}
+
 /// Asks for scans. Nothing is written if every asset was scanned for the same too short a time ago.
 pub async fn ask(database: &Database, wish: &Wish) -> Result<Asking, DatabaseError> {
     let Wish { accounts, assets, checks, kind, requested_by } = wish;

@@ -12,18 +12,16 @@ use crate::model::{
 };
 use crate::store::Shards;
 
-/// From one end to the next: the owner of the `$2`-th record behind it.
-const CUT: &str = "with recursive cut as (
-        (select name from records where zone_id = $1 order by name offset $2 - 1 limit 1)
-        union all
-        select (select r.name from records r where r.zone_id = $1 and r.name > cut.name
-                 order by r.name offset $2 - 1 limit 1)
-          from cut where cut.name is not null)
+/// The owner of every `$2`-th record. In one pass, whatever the planner thinks of a table that was filled a
+/// moment ago: to walk from one end to the next took 10 ms a step then.
+const CUT: &str = "
     select config_version, record_count, true,
            case when $2 <= record_count
-                then array(select name from cut
-                            where exists (select from records r
-                                           where r.zone_id = $1 and r.name > cut.name)
+                then array(select distinct name
+                             from (select name, row_number() over (order by name) as number
+                                     from records where zone_id = $1) numbered
+                            where number % $2 = 0
+                              and name < (select max(name) from records where zone_id = $1)
                             order by name)
                 else '{}' end
       from zones where id = $1 and removed_at is null

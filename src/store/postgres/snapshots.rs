@@ -7,21 +7,28 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
-use super::{Database, DatabaseError, Fault, Parameter, shards};
+use super::{Database, DatabaseError, Fault, Parameter, requests, shards};
 use crate::model::{
     AccountSnapshot, AssetId, ConfigVersion, NamesBelow, OwnerRange, Record, RecordType, Records,
     Reference, Snapshot, ZoneSnapshot, ancestors,
 };
-use crate::store::{Shards, SnapshotStore, StoreError};
+use crate::store::{Found, Shards, SnapshotStore, StoreError};
 
 /// One row an asset, with its records as arrays: a row is read in one statement, so version and
 /// records belong together. `which` restricts the records.
 pub(super) fn zones(which: &str) -> String {
+    zones_of("select unnest($1::bigint[]) as id, null::bigint as records_max", which)
+}
+
+/// The ids, and what else `which` speaks of, come from `asked`.
+fn zones_of(asked: &str, which: &str) -> String {
     format!(
         "select z.id, z.config_version, z.name, z.state, z.settings, z.dnssec,
             z.records_complete, r.names, r.types, r.contents, r.priorities, r.ttls, r.proxied,
-            r.private, a.external_id, coalesce(z.plan, a.plan)
-        from zones z
+            r.private, a.external_id, coalesce(z.plan, a.plan), z.record_count,
+            asked.records_max < z.record_count
+        from ({asked}) asked
+        join zones z on z.id = asked.id
         join accounts a on a.id = z.account_id
         cross join lateral (
             select array_agg(name) as names, array_agg(type) as types,
@@ -29,11 +36,17 @@ pub(super) fn zones(which: &str) -> String {
                    array_agg(ttl) as ttls, array_agg(proxied) as proxied,
                    array_agg(private_routing) as private
               from records where zone_id = z.id {which}) r
-        where z.id = any($1) and z.removed_at is null"
+        where z.removed_at is null"
     )
 }
 
 static ZONES: LazyLock<String> = LazyLock::new(|| zones(""));
+
+/// The records of a zone that has too many are not read.
+static ZONES_UP_TO: LazyLock<String> = LazyLock::new(|| {
+    let asked = "select * from unnest($1::bigint[], $2::bigint[]) as asked(id, records_max)";
+    zones_of(asked, "and z.record_count <= asked.records_max")
+});
 
 pub(super) const ACCOUNTS: &str =
     "select id, config_version, external_id, name, tags, settings, members, plan
@@ -98,6 +111,35 @@ impl SnapshotStore for Database {
         Ok(answers.collect())
     }
 
+    async fn load_up_to(
+        &self,
+        assets: &[(AssetId, u64)],
+    ) -> Result<BTreeMap<AssetId, Found>, StoreError> {
+        let bound = |max: u64| i64::try_from(max).unwrap_or(i64::MAX);
+        let (ids, records_max): (Vec<i64>, Vec<i64>) =
+            assets.iter().map(|(asset, records_max)| (asset.0, bound(*records_max))).unzip();
+        let found = async {
+            let client = self.client().await?;
+            let (of_zones, of_accounts): ([&dyn Parameter; 2], [&dyn Parameter; 1]) =
+                ([&ids, &records_max], [&ids]);
+            let (zones, accounts) = tokio::try_join!(
+                client.query(&ZONES_UP_TO, &of_zones),
+                client.query(ACCOUNTS, &of_accounts)
+            )?;
+            let zones = zones.iter().map(found_zone);
+            let accounts = accounts
+                .iter()
+                .map(|row| account(row).map(|account| (account.asset(), Found::Snapshot(account))));
+            zones.chain(accounts).collect::<Result<_, DatabaseError>>()
+        };
+        found.await.map_err(|err| failed(format!("{} snapshots", assets.len()), err))
+    }
+
+    async fn hand_over(&self, assets: &[AssetId]) -> Result<(), StoreError> {
+        let handed_over = requests::hand_over(self, assets).await;
+        handed_over.map_err(|err| failed(format!("that {} are to be scanned", assets.len()), err))
+    }
+
     async fn cut(&self, asset: AssetId, records_max: usize) -> Result<Option<Shards>, StoreError> {
         let cut = shards::cut(self, asset, records_max).await;
         cut.map_err(|err| failed(format!("how asset {} is cut", asset.0), err))
@@ -129,6 +171,15 @@ impl SnapshotStore for Database {
         let below = shards::below(self, zone, parents).await;
         below.map_err(|err| failed(format!("the names of zone {}", zone.0), err))
     }
+}
+
+/// Of [`ZONES_UP_TO`].
+fn found_zone(row: &Row) -> Result<(AssetId, Found), DatabaseError> {
+    let records: i32 = row.try_get(16)?;
+    if row.try_get(17)? {
+        return Ok((AssetId(row.try_get(0)?), Found::TooLarge(records.unsigned_abs().into())));
+    }
+    zone(row).map(|zone| (zone.asset(), Found::Snapshot(zone)))
 }
 
 fn failed(what: String, err: DatabaseError) -> StoreError {
