@@ -9,7 +9,9 @@ use scanflow::model::{
     AssetId, AssetKind, ConfigVersion, OwnerRange, Record, RecordType, Snapshot, ZoneSnapshot,
 };
 use scanflow::store::postgres::Database;
-use scanflow::store::{self, SnapshotStore, load_shard_with_references, memory};
+use scanflow::store::{
+    self, Found, SnapshotStore, load_shard_with_references, load_up_to_with_references, memory,
+};
 use scanflow_testing::TestDatabase;
 use tokio::runtime::Runtime;
 
@@ -204,6 +206,42 @@ fn what_is_no_giant_is_one_shard_and_what_has_vanished_is_none() {
         client.query_one(collation, &[]).await.expect("a column").get::<_, String>(0)
     });
     assert_eq!(collation, "C", "whatever the database has");
+}
+
+#[test]
+fn what_has_more_records_than_may_be_loaded_says_how_many() {
+    let asked = [(GIANT, 15), (1, 6), (3, 1), (100, 0), (99, 9)];
+    let asked = asked.map(|(asset, records_max)| (AssetId(asset), records_max));
+    let of = |store: &dyn SnapshotStore| {
+        let loading = load_up_to_with_references(store, checks::ALL, &asked);
+        let mut found = RUNTIME.block_on(loading).expect("a working store");
+        found.remove(&AssetId(100)); // an account, which one of the stores has
+        found
+    };
+    let [memory, postgres] = candidates().try_into().unwrap_or_else(|_| panic!("two stores"));
+    let found = of(&*memory);
+    assert_eq!(found, of(&*postgres));
+    let ids: Vec<i64> = found.keys().map(|asset| asset.0).collect();
+    assert_eq!(ids, [1, 3, GIANT]);
+    assert!(matches!(&found[&AssetId(1)], Found::Snapshot(Snapshot::Zone(zone))
+        if zone.records.len() == 6 && !zone.references.is_empty()));
+    assert_eq!(found[&AssetId(3)], Found::TooLarge(2));
+    assert_eq!(found[&AssetId(GIANT)], Found::TooLarge(16));
+}
+
+#[test]
+fn what_is_handed_over_is_asked_for_once_as_long_as_nobody_answers() {
+    let requests = RUNTIME.block_on(async {
+        let store = postgres();
+        for assets in [&[AssetId(1), AssetId(2)][..], &[AssetId(2)]] {
+            store.hand_over(assets).await.expect("a working store");
+        }
+        let client = store.client().await.expect("a connection");
+        let requests = "select asset_id from scan_requests where checks is null order by asset_id";
+        client.query(requests, &[]).await.expect("requests")
+    });
+    let assets: Vec<i64> = requests.iter().map(|row| row.get(0)).collect();
+    assert_eq!(assets, [1, 2]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use super::arms::Arm;
 use super::giants::{self, RECORDS_MAX};
 use super::latencies::{Latencies, told};
 use super::small::{Small, cadences, stamp};
+use super::stages;
 use super::watch::{LOOK, begun, watched};
 use crate::print::{print, tell};
 use crate::server::Server;
@@ -202,11 +203,16 @@ impl Hol {
         let of_giants = if arm.has_lanes() { AT_ONCE } else { cadence };
         let feed = Feed::default();
         let settings = Lead { cadences: cadences(cadence, of_giants), ..self.settings(arm, &feed) };
+        let telemetry = settings.telemetry.clone();
         let watching = self.window(clock, &feed, WARM_UP + cadence);
         let (led, window) = watched(server, clock, workers, settings, watching).await?;
         let Window { from, until, due_at_end } = window;
         let mut scans = led.summary.stats.each.unwrap_or_default();
         scans.retain(|scan| scan.durable_at <= until);
+        if matches!(arm, Arm::Idle | Arm::Lanes) {
+            let arm = format!("{arm:?}, {workers} workers");
+            stages::bars(&telemetry, clock, &arm).iter().for_each(|bar| tell(&bar.to_string()));
+        }
         Ok(Seen { scans, from, seconds: until.since(from).as_secs_f64(), due_at_end })
     }
 

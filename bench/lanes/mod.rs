@@ -11,6 +11,7 @@ mod mix;
 mod plot;
 mod ranks;
 mod small;
+mod stages;
 mod watch;
 
 /// What giant zones do to all others

@@ -135,9 +135,14 @@ impl CostModel {
     }
 }
 
-/// The credits of a scan.
+/// Of a zone in shards no more is held than two of them, about.
+const WEIGHED_RECORDS_MAX: u64 = 20_000;
+/// The weight of a giant of whatever size.
+pub const WEIGHT_MAX: u32 = (1 + WEIGHED_RECORDS_MAX / RECORDS_PER_CREDIT) as u32;
+
+/// The credits of a scan: by the memory that it holds.
 pub fn weight(records: u64) -> u32 {
-    u32::try_from(1 + records / RECORDS_PER_CREDIT).unwrap_or(u32::MAX)
+    (1 + records.min(WEIGHED_RECORDS_MAX) / RECORDS_PER_CREDIT) as u32
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod line;
 mod work;
 
 pub use concurrency::Concurrency;
-pub use cost::{Coefficients, CostModel, Expected, RECORDS_PER_CREDIT, weight};
+pub use cost::{Coefficients, CostModel, Expected, RECORDS_PER_CREDIT, WEIGHT_MAX, weight};
 pub use work::{Work, WorkPerSecond};
 
 use crate::model::{CostClass, Lane};

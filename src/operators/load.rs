@@ -179,8 +179,11 @@ async fn query(
 
 /// What a scan may load: its credits stand for no more.
 fn bounded(waiting: &Waiting) -> (AssetId, u64) {
-    let predicted = u64::from(waiting.event.cost.weight) * lanes::RECORDS_PER_CREDIT;
-    (waiting.event.asset, predicted * TOO_LARGE)
+    let ScanEvent { asset, cost, .. } = waiting.event;
+    let predicted = u64::from(cost.weight) * lanes::RECORDS_PER_CREDIT;
+    // What weighs as much as anything can was known to be large.
+    let is_giant = lanes::WEIGHT_MAX <= cost.weight;
+    (asset, if is_giant { u64::MAX } else { predicted * TOO_LARGE })
 }
 
 fn join(waiting: Waiting, found: &mut BTreeMap<AssetId, Found>) -> (Held, Result<Loaded, Ticket>) {

@@ -68,7 +68,8 @@ pub fn load_range<'s>(
             });
             loop {
                 while let Some((held, part)) = waiting.pop_front_if(|(_, part)| {
-                    flying_weight == 0 || flying_weight + part.weight() <= concurrency.limit()
+                    flying_weight == 0
+                        || flying_weight + u64::from(part.weight) <= concurrency.limit()
                 }) {
                     if part.is_skipped {
                         meter.shard_ended(ShardEnd::Skipped);
@@ -79,7 +80,7 @@ pub fn load_range<'s>(
                         ));
                         continue;
                     }
-                    flying_weight += part.weight();
+                    flying_weight += u64::from(part.weight);
                     let span = tracing::info_span!(
                         "load_range",
                         asset = part.event.asset.0,
@@ -92,8 +93,8 @@ pub fn load_range<'s>(
                 let Some(((held, part, asked_at), (read, snapshot))) = flights.land() else {
                     break;
                 };
-                flying_weight -= part.weight();
-                concurrency.answered(part.weight(), asked_at, now);
+                flying_weight -= u64::from(part.weight);
+                concurrency.answered(u64::from(part.weight), asked_at, now);
                 meter.shard_ended(match read {
                     Read::Whole => ShardEnd::Read,
                     Read::Changed => ShardEnd::Changed,

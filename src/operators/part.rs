@@ -25,6 +25,8 @@ pub struct Part {
     pub kind: AssetKind,
     pub config_version: ConfigVersion,
     pub owners: OwnerRange,
+    /// What it holds, in credits.
+    pub weight: u32,
     /// From 0 on, in the order of their owners.
     pub number: u32,
     pub of: u32,
@@ -38,11 +40,6 @@ impl Part {
     /// The scan that it is of.
     pub(super) fn scan(&self) -> (u64, u64) {
         (self.ticket.owner, self.ticket.number)
-    }
-
-    /// What it weighs, of the weight of its scan.
-    pub(super) fn weight(&self) -> u64 {
-        u64::from(self.event.cost.weight).div_ceil(u64::from(self.of))
     }
 
     /// What needs no records is asked once, beside the first shard.

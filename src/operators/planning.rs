@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::line::Line;
 use super::part::{Part, PartAck};
+use crate::lanes::weight;
 use crate::model::{AssetKind, OwnerRange, ScanEvent, Ticket};
 use crate::store::Shards;
 
@@ -66,6 +67,7 @@ impl<H: Clone> Planning<H> {
         if scan.next == 0 && !scan.is_again {
             begins(&mut scan.ticket);
         }
+        let of = scan.owners.len();
         let part = Part {
             ticket: scan.ticket,
             event: scan.event.clone(),
@@ -73,8 +75,9 @@ impl<H: Clone> Planning<H> {
             kind: scan.kind,
             config_version: scan.shards.config_version,
             owners: std::mem::take(&mut scan.owners[scan.next]),
+            weight: weight(scan.shards.records / of as u64),
             number: scan.next as u32,
-            of: scan.owners.len() as u32,
+            of: of as u32,
             is_again: scan.is_again,
             is_skipped: scan.is_changed && !scan.is_again,
         };

@@ -29,6 +29,7 @@ use crate::fleet::{Dice, FAST, SLOW, by_loop, dispatcher};
 mod blocks;
 mod doubles;
 mod fleet;
+mod handed_over;
 mod measured;
 mod shards;
 

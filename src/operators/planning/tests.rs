@@ -81,8 +81,14 @@ impl World {
     fn step(&mut self) {
         match self.dice.below(7) {
             0 => self.emit(),
-            // Durable, parked, stale or vanished: it comes back.
-            1 => drop(self.dice.any(&mut self.fast).map(|ticket| self.release(&ticket))),
+            // Durable, parked, stale or vanished: it comes back. Or handed over.
+            1 => {
+                if let Some(ticket) = self.dice.any(&mut self.fast) {
+                    let is_too_large = self.dice.below(4) == 0;
+                    let handed_over = is_too_large.then_some([400, 5_000][self.dice.below(2)]);
+                    self.release(&Ticket { handed_over, ..ticket });
+                }
+            }
             2 => self.plan(),
             3 => self.read(),
             4 => self.assemble(),
