@@ -56,7 +56,7 @@ pub(super) async fn renew(server: &Server, giants: u32) -> anyhow::Result<()> {
          delete from insights where asset_id in {GIANTS};
          update scan_state
             set last_scheduled_at = now(), last_completed_at = null, digest = null,
-                config_version = 0, sequence = 0
+                config_version = 0, sequence = 0, cost = null, is_slow = null
           where asset_id in {GIANTS}"
     );
     server.execute(&renew).await?;

@@ -73,11 +73,13 @@ pub(super) fn cadences(all: Duration, of_giants: Duration) -> Cadences {
     Cadences::with(all.into_iter().chain([(giants::PLAN.to_owned(), of_giants)]))
 }
 
-/// All but giants were scanned at even times of one cadence until now.
+/// All but giants were scanned at even times of one cadence until now. What their scans cost is not known:
+/// an arm before may have taken longer for each.
 pub(super) async fn stamp(server: &Server, cadence: Duration) -> anyhow::Result<()> {
     let stamp = format!(
         "update scan_state s
-            set last_scheduled_at = now() - make_interval(secs => {seconds} * f.age)
+            set last_scheduled_at = now() - make_interval(secs => {seconds} * f.age),
+                cost = null, is_slow = null
            from (select asset_id, percent_rank() over (order by hashint8(asset_id)) as age
                    from scan_state
                   where asset_id not in (select id from zones where plan = '{plan}')) f
