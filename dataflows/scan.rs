@@ -100,7 +100,8 @@ impl LaneParts<'_> {
             plan(events, shard_acks, meter.clone(), runtime, stored, loading, cuts);
 
         let weight_max = limits.load.weight_max;
-        let loaded = load_range(parts, meter.clone(), runtime, store, job.checks, weight_max);
+        let loaded =
+            load_range(parts, meter.clone(), runtime, store, job.checks, weight_max, turns.clone());
 
         let policy = job.policy.clone();
         let chunks = check(loaded, meter.clone(), job.checks, policy, turns.clone());

@@ -73,11 +73,12 @@ pub fn assemble<'s>(
                 let assembling =
                     scans.entry(scan).or_insert_with(|| Assembling::new(checks, part.of));
                 let is_whole = assembling.add(&part, findings, end);
-                if is_whole && let Some(assembling) = scans.remove(&scan) {
-                    if let Some((mut ticket, outcome)) = assembling.conclude(&part) {
-                        meter.lap(Stage::Check, &mut ticket, meter.clock.now());
-                        done.push((held, (ticket, outcome)));
-                    }
+                if is_whole
+                    && let Some(assembling) = scans.remove(&scan)
+                    && let Some((mut ticket, outcome)) = assembling.conclude(&part)
+                {
+                    meter.lap(Stage::Check, &mut ticket, meter.clock.now());
+                    done.push((held, (ticket, outcome)));
                 }
                 now = meter.clock.now();
             }

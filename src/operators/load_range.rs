@@ -1,4 +1,5 @@
-//! Reads shards, each on any worker.
+//! Reads shards, each on any worker. Beside the fast lane one after the other, with pauses: the
+//! database is what the lanes share most.
 //!
 //! ```text
 //!  Part --Exchange(scan, number)--> [load_range] --> LoadedPart, in the order of completion
@@ -15,14 +16,16 @@ use timely::progress::operate::FrontierInterest;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
 use super::line::Line;
 use super::part::{LoadedPart, Part, Read};
 use super::persist::persist_at_most;
+use super::turns::Turns;
 use crate::checks::Checks;
 use crate::lanes::Concurrency;
-use crate::model::{AssetId, Epoch, Snapshot};
+use crate::model::{AssetId, Epoch, Snapshot, UnixTime};
 use crate::store::{SnapshotStore, StoreError, load_shard_with_references};
 use crate::telemetry::{LaneMeter, ShardEnd};
 
@@ -39,6 +42,7 @@ pub fn load_range<'s>(
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
     weight_max: u32, // adapts to what the database takes
+    turns: Turns,
 ) -> StreamVec<'s, Epoch, LoadedPart> {
     let scope = parts.scope();
     let mut builder = OperatorBuilder::new(format!("load_range({})", meter.lane), scope);
@@ -50,11 +54,14 @@ pub fn load_range<'s>(
     let (output, loaded) = builder.new_output();
     let mut output = Output::from(output);
     let mut flights = Flights::new(scope, &builder.operator_info(), runtime);
+    let mut alarm = Alarm::new(scope.activator_for(builder.operator_info().address));
+    let workers = scope.peers();
 
     builder.build(move |_capabilities| {
         let mut waiting: Line<(Held, Part)> = Line::default();
         let mut flying_weight = 0;
         let mut concurrency = Concurrency::new(weight_max);
+        let mut resumes_at: Option<UnixTime> = None;
         let mut gauge = meter.load_weight();
         let mut done = Vec::new();
         move |_frontiers| {
@@ -67,9 +74,11 @@ pub fn load_range<'s>(
                 }
             });
             loop {
+                let waits = resumes_at.map_or(Duration::ZERO, |at| at.since(now));
+                let weight_max = if turns.is_shared(now) { 0 } else { concurrency.limit() };
                 while let Some((held, part)) = waiting.pop_front_if(|(_, part)| {
-                    flying_weight == 0
-                        || flying_weight + u64::from(part.weight) <= concurrency.limit()
+                    let fits = flying_weight + u64::from(part.weight) <= weight_max;
+                    part.is_skipped || (waits.is_zero() && (flying_weight == 0 || fits))
                 }) {
                     if part.is_skipped {
                         meter.shard_ended(ShardEnd::Skipped);
@@ -102,10 +111,17 @@ pub fn load_range<'s>(
                     Read::Skipped => ShardEnd::Skipped,
                 });
                 let load = now.since(asked_at);
+                resumes_at = turns.slow_pause(load, workers, now).map(|pause| now + pause);
                 done.push((held, LoadedPart { part, read, snapshot, load }));
             }
             gauge.set(concurrency.limit());
             emit(&mut output, &mut done);
+            if let Some(at) = resumes_at
+                && now < at
+                && !waiting.is_empty()
+            {
+                alarm.ring_within(at.since(now), now);
+            }
         }
     });
     loaded

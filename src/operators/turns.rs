@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::model::UnixTime;
 
-/// So long after its last work the fast lane is still at work: about the time between two flushes.
-const FAST_AT_WORK: Duration = Duration::from_millis(20);
+/// So long after its last work the fast lane is still at work: what is due goes out ten times a second.
+const FAST_AT_WORK: Duration = Duration::from_millis(250);
 
 /// What the operators of both lanes on one worker know of each other: nothing but the time. Cloned
 /// freely; all clones are one.
@@ -17,8 +17,7 @@ pub struct Turns(Rc<State>);
 #[derive(Debug)]
 struct State {
     slice: Duration,
-    /// How long slow work pauses after each second of it.
-    pause_per_second: f64,
+    slow_share: f64,
     fast_worked_at: Cell<Option<UnixTime>>,
     slow_resumes_at: Cell<Option<UnixTime>>,
 }
@@ -29,7 +28,7 @@ impl Turns {
     pub fn new(slice: Duration, slow_share: f64) -> Turns {
         Turns(Rc::new(State {
             slice,
-            pause_per_second: 1.0 / slow_share - 1.0,
+            slow_share,
             fast_worked_at: Cell::default(),
             slow_resumes_at: Cell::default(),
         }))
@@ -50,10 +49,33 @@ impl Turns {
 
     /// Slow work took so long until now.
     pub(super) fn slow_worked(&self, took: Duration, now: UnixTime) {
-        let worked_at = self.0.fast_worked_at.get();
-        if worked_at.is_some_and(|at| now.since(at) < took + FAST_AT_WORK) {
-            self.0.slow_resumes_at.set(Some(now + took.mul_f64(self.0.pause_per_second)));
+        if self.is_fast_at_work(took, now) {
+            self.0.slow_resumes_at.set(Some(now + self.pause(took, 1)));
         }
+    }
+
+    /// A query of slow work took so long until now: how long it is until the next one, so that those of
+    /// all `workers` together take the share of one connection. None: the database is theirs alone.
+    pub(super) fn slow_pause(
+        &self,
+        took: Duration,
+        workers: usize,
+        now: UnixTime,
+    ) -> Option<Duration> {
+        self.is_fast_at_work(took, now).then(|| self.pause(took, workers))
+    }
+
+    /// Whether the fast lane is at work.
+    pub(super) fn is_shared(&self, now: UnixTime) -> bool {
+        self.is_fast_at_work(Duration::ZERO, now)
+    }
+
+    fn is_fast_at_work(&self, since: Duration, now: UnixTime) -> bool {
+        self.0.fast_worked_at.get().is_some_and(|at| now.since(at) < since + FAST_AT_WORK)
+    }
+
+    fn pause(&self, took: Duration, workers: usize) -> Duration {
+        took.mul_f64(workers as f64 / self.0.slow_share - 1.0)
     }
 }
 
@@ -73,7 +95,9 @@ mod tests {
         turns.slow_worked(2 * MS, start + 2 * MS);
         assert_eq!(turns.slow_waits(start + 2 * MS), 6 * MS);
         assert_eq!(turns.slow_waits(start + 8 * MS), Duration::ZERO);
+        assert_eq!(turns.slow_pause(2 * MS, 2, start + 8 * MS), Some(14 * MS));
         let later = start + FAST_AT_WORK + 2 * MS;
+        assert_eq!(turns.slow_pause(2 * MS, 2, later), None);
         turns.slow_worked(2 * MS, later);
         assert_eq!(turns.slow_waits(later), Duration::ZERO);
     }

@@ -96,6 +96,7 @@ pub trait SnapshotStore: Send + Sync {
 
 /// An asset, or how large it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Found {
     Snapshot(Snapshot),
     /// It has so many records.

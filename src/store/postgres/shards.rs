@@ -75,8 +75,14 @@ pub(super) async fn load(
     let shard = zones(&which);
     let (zones, accounts) =
         tokio::try_join!(client.query(&shard, &of_zone), client.query(ACCOUNTS, &asked))?;
-    match (zones.first(), accounts.first()) {
-        (Some(row), _) => zone(row).map(Some),
+    match (zones.into_iter().next(), accounts.first()) {
+        (Some(row), _) => {
+            // Thousands of records take milliseconds, for which others would wait on this thread.
+            match tokio::task::spawn_blocking(move || zone(&row)).await {
+                Ok(zone) => zone.map(Some),
+                Err(err) => std::panic::resume_unwind(err.into_panic()),
+            }
+        }
         (None, Some(row)) => account(row).map(Some),
         (None, None) => Ok(None),
     }
