@@ -65,8 +65,8 @@ impl VerdictKind {
     pub fn and(self, next: VerdictKind) -> VerdictKind {
         use VerdictKind::{Disabled, Fail, NotApplicable, Pass, Unknown};
         match (self, next) {
-            (Disabled, _) | (_, Disabled) => Disabled,
             (Unknown(reason), _) | (_, Unknown(reason)) => Unknown(reason),
+            (Disabled, _) | (_, Disabled) => Disabled,
             (Fail, _) | (_, Fail) => Fail,
             (Pass, _) | (_, Pass) => Pass,
             (NotApplicable, NotApplicable) => NotApplicable,

@@ -110,10 +110,10 @@ pub fn load<'s>(
                 let landed_weight = weight(&batch);
                 flying_weight -= landed_weight;
                 concurrency.answered(landed_weight, asked_at, now);
+                let all = batch.iter().map(|waiting| size(waiting, &found)).sum();
                 for mut waiting in batch {
-                    let Waiting { ticket, .. } = &mut waiting;
-                    let took = now.since(ticket.since);
-                    ticket.spent.load_us = share(lane, ticket, took, landed_weight);
+                    let (took, size) = (now.since(asked_at), size(&waiting, &found));
+                    waiting.ticket.spent.load_us = share(lane, took, size, all, SMALL_SIZE);
                     meter.lap(Stage::Load, &mut waiting.ticket, now);
                     let (held, joined) = join(waiting, &mut found);
                     if let Err(ticket) = &joined {
@@ -128,6 +128,18 @@ pub fn load<'s>(
         }
     });
     loaded.ok_err(|loaded| loaded)
+}
+
+/// What a scan costs of a query beside one record, and that of a small zone.
+const SCAN_SIZE: u64 = 4;
+const SMALL_SIZE: u64 = SCAN_SIZE + 12;
+
+fn size(waiting: &Waiting, found: &BTreeMap<AssetId, Found>) -> u64 {
+    let records = match found.get(&waiting.event.asset) {
+        Some(Found::Snapshot(snapshot)) => snapshot.records() as u64,
+        Some(Found::TooLarge(_)) | None => 0,
+    };
+    SCAN_SIZE + records
 }
 
 /// What goes into one query now; None if nothing waits or enough is flying.

@@ -22,7 +22,7 @@ use super::flights::Flights;
 use super::line::Line;
 use super::part::{LoadedPart, Part, Read};
 use super::persist::persist_at_most;
-use super::turns::Turns;
+use super::turns::{self, Turns};
 use crate::checks::Checks;
 use crate::lanes::Concurrency;
 use crate::model::{AssetId, Epoch, Snapshot, UnixTime};
@@ -74,8 +74,10 @@ pub fn load_range<'s>(
                 }
             });
             loop {
-                let waits = resumes_at.map_or(Duration::ZERO, |at| at.since(now));
-                let weight_max = if turns.is_shared(now) { 0 } else { concurrency.limit() };
+                let is_shared = turns.is_shared(now);
+                let waits =
+                    resumes_at.filter(|_| is_shared).map_or(Duration::ZERO, |at| at.since(now));
+                let weight_max = if is_shared { 0 } else { concurrency.limit() };
                 while let Some((held, part)) = waiting.pop_front_if(|(_, part)| {
                     let fits = flying_weight + u64::from(part.weight) <= weight_max;
                     part.is_skipped || (waits.is_zero() && (flying_weight == 0 || fits))
@@ -120,7 +122,8 @@ pub fn load_range<'s>(
                 && now < at
                 && !waiting.is_empty()
             {
-                alarm.ring_within(at.since(now), now);
+                // The fast lane may have nothing to do before that.
+                alarm.ring_within(at.since(now).min(turns::LOOK), now);
             }
         }
     });

@@ -52,6 +52,8 @@ pub(super) struct Flying {
     pub(super) asset: AssetId,
     pub(super) held: Held,
     pub(super) ticket: Ticket,
+    /// Of its findings.
+    pub(super) bytes: u64,
 }
 
 /// Outcomes before their flight. `ready` holds at most one an asset, and none of an asset that
@@ -107,7 +109,7 @@ impl Queue {
         {
             self.ready_bytes -= bytes;
             let asset = large.scan.asset;
-            return (Batch::Large(large), vec![Flying { asset, held, ticket }]);
+            return (Batch::Large(large), vec![Flying { asset, held, ticket, bytes }]);
         }
         let mut bytes = 0;
         let fits = |waiting: &&Waiting| {
@@ -127,7 +129,7 @@ impl Queue {
             let asset = outcome.asset();
             if let Finished::Held(outcome) = outcome {
                 outcomes.push(outcome);
-                flying.push(Flying { asset, held, ticket });
+                flying.push(Flying { asset, held, ticket, bytes });
             }
         }
         (Batch::Held(outcomes), flying)

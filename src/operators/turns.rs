@@ -9,6 +9,11 @@ use crate::model::UnixTime;
 /// So long after its last work the fast lane is still at work: what is due goes out ten times a second.
 const FAST_AT_WORK: Duration = Duration::from_millis(250);
 
+/// No slow work asks for a longer pause than so much of it.
+const PAUSED_FOR_MAX: Duration = Duration::from_secs(1);
+/// How often it is looked whether the fast lane is still at work.
+pub(super) const LOOK: Duration = FAST_AT_WORK;
+
 /// What the operators of both lanes on one worker know of each other: nothing but the time. Cloned
 /// freely; all clones are one.
 #[derive(Clone, Debug)]
@@ -75,7 +80,8 @@ impl Turns {
     }
 
     fn pause(&self, took: Duration, workers: usize) -> Duration {
-        took.mul_f64(workers as f64 / self.0.slow_share - 1.0)
+        // What took longer waited for a database that was away.
+        took.min(PAUSED_FOR_MAX).mul_f64(workers as f64 / self.0.slow_share - 1.0)
     }
 }
 
@@ -96,6 +102,8 @@ mod tests {
         assert_eq!(turns.slow_waits(start + 2 * MS), 6 * MS);
         assert_eq!(turns.slow_waits(start + 8 * MS), Duration::ZERO);
         assert_eq!(turns.slow_pause(2 * MS, 2, start + 8 * MS), Some(14 * MS));
+        let after_an_outage = turns.slow_pause(Duration::from_secs(600), 2, start + 8 * MS);
+        assert_eq!(after_an_outage, Some(Duration::from_secs(7)));
         let later = start + FAST_AT_WORK + 2 * MS;
         assert_eq!(turns.slow_pause(2 * MS, 2, later), None);
         turns.slow_worked(2 * MS, later);

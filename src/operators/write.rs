@@ -25,6 +25,10 @@ use crate::model::{Epoch, Lane, Ticket};
 use crate::sinks::{Finished, Flushed, Sink};
 use crate::telemetry::{End, LaneMeter, Retrying, Stage};
 
+/// What an outcome costs of a flush as much as findings of so many bytes: the lock and the row of its scan
+/// state.
+const SCAN_BYTES: u64 = 256;
+
 /// Promise: one ticket for every outcome, after it is durable (applied, recognised as duplicate or
 /// stale, or parked); until then its capability is held. An asset is in one flight at a time.
 pub fn write<'s, O: Into<Finished> + Clone + 'static>(
@@ -80,11 +84,11 @@ pub fn write<'s, O: Into<Finished> + Clone + 'static>(
                 }
                 let Some((batch, flushed)) = flights.land() else { break };
                 tracing::debug!(%lane, outcomes = flushed.len(), "durable");
-                let weight = batch.iter().map(|flying| u64::from(flying.ticket.weight)).sum();
-                for (Flying { asset, held, mut ticket }, flushed) in batch.into_iter().zip(flushed)
-                {
-                    let took = now.since(ticket.since);
-                    ticket.spent.write_us = share(lane, &ticket, took, weight);
+                let all = batch.iter().map(|flying| SCAN_BYTES + flying.bytes).sum();
+                for (flying, flushed) in batch.into_iter().zip(flushed) {
+                    let Flying { asset, held, mut ticket, bytes } = flying;
+                    let (took, size) = (now.since(ticket.since), SCAN_BYTES + bytes);
+                    ticket.spent.write_us = share(lane, took, size, all, SCAN_BYTES);
                     meter.lap(Stage::Write, &mut ticket, now);
                     meter.ended(end(flushed));
                     queue.landed(asset);

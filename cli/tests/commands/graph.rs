@@ -22,9 +22,10 @@ control
 
 scan
   schedule --> partition_by_cost --> load(fast) --> check(fast) --> write(fast) --> schedule
-  partition_by_cost --> load(slow) --> check(slow) --> write(slow) --> schedule
+  partition_by_cost --> plan(slow) --> load_range(slow) --> check(slow) --> assemble(slow) --> write(slow) --> schedule
   load(fast) --> schedule
-  load(slow) --> schedule
+  plan(slow) --> schedule
+  assemble(slow) --> plan(slow)
 ";
     assert_eq!(graph(&[]), expected);
 }

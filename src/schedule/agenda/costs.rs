@@ -48,6 +48,9 @@ impl Agenda {
     /// The scan that is under way has met more or fewer records than were known.
     pub fn resize(&mut self, taken: Taken, records: u64) {
         let mut as_met = self.assets.get(taken.0);
+        if as_met.is_removed() {
+            return;
+        }
         as_met.set_records(records);
         self.relist(taken.0, as_met);
     }

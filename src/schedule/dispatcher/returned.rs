@@ -81,15 +81,23 @@ impl Dispatcher {
 
     /// It was not scanned, and is due as it was before, in the lane that its records ask for.
     fn hand_over(&mut self, open: Open, records: u64) {
-        let Open { asset, taken, checks, requests, .. } = open;
+        let Open { asset, taken, lane, checks, requests, .. } = open;
         self.agenda.resize(taken, records);
         self.agenda.put_back(taken);
-        if let Standing::Idle(lane, _) = self.agenda.standing(asset) {
-            for id in requests {
-                self.requests.queue(Request { id, asset, checks: checks.clone() }, lane);
+        let lane = match self.agenda.standing(asset) {
+            Standing::Idle(lane, _) => {
+                for id in requests {
+                    self.requests.queue(Request { id, asset, checks: checks.clone() }, lane);
+                }
+                lane
             }
-            self.requests.follow(asset, lane);
-        }
+            // It was removed meanwhile.
+            Standing::UnderWay(_) | Standing::Unknown => {
+                self.requests.answer(&requests, false);
+                lane
+            }
+        };
+        self.requests.follow(asset, lane);
     }
 
     pub(super) fn give_back_credits(&mut self, open: &Open) {

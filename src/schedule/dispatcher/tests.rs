@@ -3,7 +3,7 @@
 use super::*;
 use crate::lanes::Lanes;
 use crate::model::AssetId;
-use crate::schedule::{Cadences, Held, HeldBack, Limits, Listed, Request};
+use crate::schedule::{Answer, Cadences, Held, HeldBack, Limits, Listed, Request};
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 pub(super) const NOON: UnixTime = UnixTime::from_micros(100 * 86_400_000_000);
@@ -338,4 +338,30 @@ fn a_scan_tells_what_it_cost_and_which_lane_it_had_better_taken() {
     dispatcher.pace(NOON + DAY);
     let lanes = dispatcher.progress().lanes;
     assert_eq!((lanes.assets.slow, lanes.work.slow), (1, 1.0));
+}
+
+#[test]
+fn a_scan_that_is_handed_over_comes_back_in_the_lane_that_its_records_ask_for() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(10, Some(2 * DAY))]);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is due");
+    dispatcher.request(Request { id: 7, asset: event.asset, checks: Asked::All }, |_| false);
+    dispatcher.release(&Ticket { handed_over: Some(9_000), ..ticket }, NOON);
+    assert!(dispatcher.answers().is_empty(), "nobody has scanned it");
+    let (ticket, event) = dispatcher.next(NOON).expect("it is still due");
+    assert_eq!((event.lane, event.cost.weight), (Lane::Slow, 1 + 9_000 / 64));
+    dispatcher.release(&ticket, NOON);
+    assert_eq!(dispatcher.answers(), [Answer { id: 7, is_scanned: true }]);
+}
+
+#[test]
+fn who_waits_for_a_scan_that_was_handed_over_learns_that_its_asset_is_gone() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(10, Some(2 * DAY))]);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is due");
+    dispatcher.request(Request { id: 7, asset: event.asset, checks: Asked::All }, |_| false);
+    dispatcher.apply(&AssetChange::Removed(event.asset), NOON);
+    dispatcher.release(&Ticket { handed_over: Some(9_000), ..ticket }, NOON);
+    assert!(dispatcher.next(NOON).is_none());
+    assert_eq!(dispatcher.answers(), [Answer { id: 7, is_scanned: false }]);
+    dispatcher.pace(NOON);
+    assert_eq!(dispatcher.progress().assets, 0);
 }

@@ -142,7 +142,11 @@ fn change(
         let count = u64::try_from(stored.record_count).unwrap_or(0);
         let is_reweighed = match set {
             SetSeen::Kept => false,
-            SetSeen::Whole { records, .. } => lanes::weight(records.into()) != lanes::weight(count),
+            // A weight has a bound, what is predicted has none.
+            SetSeen::Whole { records, .. } => {
+                let credits = |records: u64| records / lanes::RECORDS_PER_CREDIT;
+                credits(records.into()) != credits(count)
+            }
         };
         stored.plan != entry.plan || stored.account_id != account || is_reweighed
     });
