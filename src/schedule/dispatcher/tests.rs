@@ -345,10 +345,10 @@ fn a_scan_that_is_handed_over_comes_back_in_the_lane_that_its_records_ask_for() 
     let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(10, Some(2 * DAY))]);
     let (ticket, event) = dispatcher.next(NOON).expect("it is due");
     dispatcher.request(Request { id: 7, asset: event.asset, checks: Asked::All }, |_| false);
-    dispatcher.release(&Ticket { handed_over: Some(9_000), ..ticket }, NOON);
+    dispatcher.release(&Ticket { handed_over: Some(8_192), ..ticket }, NOON);
     assert!(dispatcher.answers().is_empty(), "nobody has scanned it");
     let (ticket, event) = dispatcher.next(NOON).expect("it is still due");
-    assert_eq!((event.lane, event.cost.weight), (Lane::Slow, 1 + 9_000 / 64));
+    assert_eq!((event.lane, event.cost.weight), (Lane::Slow, 1 + 8_192 / 64));
     dispatcher.release(&ticket, NOON);
     assert_eq!(dispatcher.answers(), [Answer { id: 7, is_scanned: true }]);
 }
