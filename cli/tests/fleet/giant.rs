@@ -16,14 +16,14 @@ const GIANT: &str = "
     values (2, 1, 'giant', 1, 'giant.test', true, 40000, gen_random_uuid());
     insert into records (zone_id, name, type, content)
     select 2, 'host-' || n || '.giant.test', 'A',
-           case when n % 5 = 0 then '10.0.0.1' else '192.0.2.1' end
+           case when n % 5 = 0 then '10.0.0.1' else '1.1.1.1' end
       from generate_series(1, 40000) n;
     insert into scan_state (asset_id) values (1), (2);";
 
 /// Half of the findings go, and some come.
 const CHANGE: &str = "
-    update records set content = '198.51.100.7' where content = '10.0.0.1' and name < 'host-3';
-    update records set content = '10.0.0.2' where content = '192.0.2.1' and name like '%01.giant.test';
+    update records set content = '8.8.8.8' where content = '10.0.0.1' and name < 'host-3';
+    update records set content = '10.0.0.2' where content = '1.1.1.1' and name like '%01.giant.test';
     update zones set config_version = config_version + 1 where id = 2;
     update scan_state set last_scheduled_at = null where asset_id = 2";
 
