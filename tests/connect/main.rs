@@ -12,6 +12,7 @@ use scanflow::store::postgres::{Database, DatabaseError};
 use scanflow_testing::ThrowAwayServer;
 use tempfile::TempDir;
 
+mod abandoned;
 mod hosts;
 mod secrets;
 mod tls;

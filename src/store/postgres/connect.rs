@@ -7,9 +7,11 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::abandoned::Abandoned;
 use super::error::DatabaseError;
 use super::tls::{self, Trust};
 use super::url::{DatabaseUrl, UrlError};
+use super::way::{Pooler, Way};
 
 /// For one address, if the URL does not set `connect_timeout`; of several hosts one may be gone, and
 /// the next has to be tried before the lease runs out.
@@ -23,11 +25,12 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// TLS, authentication and the question whether the server takes writes.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(20);
 
-/// A pool, and what an error may say about the server behind it.
+/// A pool, and the way to the server behind it.
 pub(super) fn pool(
     url: &DatabaseUrl,
     connections_max: usize,
-) -> Result<(Pool, String), DatabaseError> {
+    pooler: Pooler,
+) -> Result<(Pool, Way), DatabaseError> {
     let parts = url.parts()?;
     let mut config = parts.config()?;
     if config.get_hosts().is_empty() {
@@ -92,11 +95,16 @@ pub(super) fn pool(
     let create_timeout = (each + HANDSHAKE_MAX) * u32::try_from(hosts).unwrap_or(u32::MAX);
 
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = if config.get_ssl_mode() == SslMode::Disable {
-        Manager::from_config(config, NoTls, recycling)
-    } else {
-        let tls = tls::client_config(trust, parts.sslrootcert.as_deref())?;
-        Manager::from_config(config, MakeRustlsConnect::new(tls), recycling)
+    let tls = match config.get_ssl_mode() {
+        SslMode::Disable => None,
+        _ => {
+            let tls = tls::client_config(trust, parts.sslrootcert.as_deref())?;
+            Some(MakeRustlsConnect::new(tls))
+        }
+    };
+    let manager = match tls.clone() {
+        None => Manager::from_config(config, NoTls, recycling),
+        Some(tls) => Manager::from_config(config, tls, recycling),
     };
     let pool = Pool::builder(manager)
         .max_size(connections_max)
@@ -104,7 +112,7 @@ pub(super) fn pool(
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|err| DatabaseError::Pool(err.to_string()))?;
-    Ok((pool, server))
+    Ok((pool, Way::new(url.clone(), server, pooler, Abandoned::new(tls))))
 }
 
 /// Hosts, ports and database, without user and password.

@@ -35,6 +35,7 @@ pub mod status;
 pub mod tls;
 pub mod url;
 
+mod abandoned;
 mod connect;
 mod fleet;
 mod lane_split;
@@ -93,13 +94,13 @@ impl Database {
         connections_max: usize,
         pooler: Pooler,
     ) -> Result<Database, DatabaseError> {
-        let (pool, server) = connect::pool(url, connections_max)?;
-        Ok(Database { pool, way: Arc::new(Way::new(url.clone(), server, pooler)), waits: None })
+        let (pool, way) = connect::pool(url, connections_max, pooler)?;
+        Ok(Database { pool, way: Arc::new(way), waits: None })
     }
 
     /// Other connections to the same server, for whoever must not wait for these.
     pub fn beside(&self, connections_max: usize) -> Result<Database, DatabaseError> {
-        let (pool, _) = connect::pool(&self.way.url, connections_max)?;
+        let (pool, _) = connect::pool(&self.way.url, connections_max, self.way.pooler)?;
         Ok(Database { pool, way: Arc::clone(&self.way), waits: None })
     }
 

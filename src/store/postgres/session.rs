@@ -5,7 +5,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Buf;
 use deadpool_postgres::Object;
@@ -29,7 +29,8 @@ const BEGIN_SNAPSHOT: &str =
     "begin isolation level repeatable read read only; set local statement_timeout = 0";
 
 /// A connection that is lent, and given back when dropped. What is not committed then is rolled
-/// back, and nothing is left in the server's session that the next one could meet.
+/// back, and nothing is left in the server's session that the next one could meet. A statement that
+/// was given up before its answer came is stopped, and the connection closed.
 pub struct Session {
     /// None only while this is being dropped.
     client: Option<Object>,
@@ -37,6 +38,8 @@ pub struct Session {
     is_in_transaction: bool,
     /// It is closed in place of being given back.
     is_discarded: AtomicBool,
+    /// Statements that were sent and not answered yet.
+    unanswered: AtomicU32,
 }
 
 /// Rolled back unless it is committed.
@@ -62,21 +65,21 @@ macro_rules! statements {
             let client = self.client();
             let typed: Vec<_> = values.iter().map(|v| (v.value(), v.sql_type())).collect();
             let plain: Vec<_> = values.iter().map(|value| value.value()).collect();
-            self.run(|| async {
+            let running = self.run(|| async {
                 match &statement {
                     Some(statement) => client.$name(statement, &plain).await,
                     None => client.$typed(sql, &typed).await,
                 }
-            })
-            .await
+            });
+            self.answered(running).await
         })*
     };
 }
 
 impl Session {
     pub(super) fn new(client: Object, way: Arc<Way>) -> Session {
-        let is_discarded = AtomicBool::new(false);
-        Session { client: Some(client), way, is_in_transaction: false, is_discarded }
+        let (is_discarded, unanswered) = (AtomicBool::new(false), AtomicU32::new(0));
+        Session { client: Some(client), way, is_in_transaction: false, is_discarded, unanswered }
     }
 
     statements! {
@@ -106,12 +109,14 @@ impl Session {
 
     /// Statements without parameters, separated by semicolons.
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
-        self.client().batch_execute(sql).await.inspect_err(|err| self.note(err))
+        let running = self.client().batch_execute(sql);
+        self.answered(running).await.inspect_err(|err| self.note(err))
     }
 
     /// As [`Session::batch_execute`], with rows as text.
     pub async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
-        self.client().simple_query(sql).await.inspect_err(|err| self.note(err))
+        let running = self.client().simple_query(sql);
+        self.answered(running).await.inspect_err(|err| self.note(err))
     }
 
     pub async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
@@ -197,6 +202,14 @@ impl Session {
         statement.map(Some).inspect_err(|err| self.note(err))
     }
 
+    /// Knows of a statement until its answer is there; who gives up before drops the future.
+    async fn answered<T>(&self, running: impl Future<Output = T>) -> T {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let answer = running.await;
+        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        answer
+    }
+
     /// Once more if the server cut it off, which undid it.
     async fn run<T, F>(&self, once: impl Fn() -> F) -> Result<T, Error>
     where
@@ -259,9 +272,12 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.roll_back();
-        if let Some(client) = self.client.take()
-            && self.is_discarded.load(Ordering::Relaxed)
-        {
+        let Some(client) = self.client.take() else { return };
+        let is_answered = self.unanswered.load(Ordering::Relaxed) == 0;
+        if !is_answered {
+            self.way.abandoned.stop(client.cancel_token());
+        }
+        if !is_answered || self.is_discarded.load(Ordering::Relaxed) {
             drop(Object::take(client));
         }
     }

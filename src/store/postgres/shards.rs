@@ -116,7 +116,8 @@ pub(super) async fn below(
 ) -> Result<Option<(ConfigVersion, BTreeMap<String, NamesBelow>)>, DatabaseError> {
     let none = parents.iter().map(|parent| (parent.clone(), NamesBelow::default()));
     let mut below: BTreeMap<String, NamesBelow> = none.collect();
-    let client = database.client().await?;
+    let mut client = database.client().await?;
+    let client = client.snapshot().await?;
     let rows = client.rows(NAMES, &[&zone.0]).await?;
     let mut rows = pin!(rows);
     let mut of_zone = None;

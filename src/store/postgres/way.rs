@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::abandoned::Abandoned;
 use super::session::Session;
 use super::url::DatabaseUrl;
 use super::{Database, DatabaseError};
@@ -30,7 +31,8 @@ pub(super) struct Way {
     pub(super) url: DatabaseUrl,
     /// What an error says about the server.
     pub(super) server: String,
-    pooler: Pooler,
+    pub(super) pooler: Pooler,
+    pub(super) abandoned: Abandoned,
     keeps_sessions: AtomicBool,
     is_known: AtomicBool,
     cuts_off: AtomicBool,
@@ -42,11 +44,17 @@ const ROUNDS: usize = 3;
 const SERVER: &str = "select pg_backend_pid()";
 
 impl Way {
-    pub(super) fn new(url: DatabaseUrl, server: String, pooler: Pooler) -> Way {
+    pub(super) fn new(
+        url: DatabaseUrl,
+        server: String,
+        pooler: Pooler,
+        abandoned: Abandoned,
+    ) -> Way {
         Way {
             url,
             server,
             pooler,
+            abandoned,
             keeps_sessions: AtomicBool::new(pooler == Pooler::None),
             is_known: AtomicBool::new(pooler != Pooler::Auto),
             cuts_off: AtomicBool::new(false),
