@@ -55,6 +55,11 @@ impl<T> Line<T> {
         self.requested.pop_front().or_else(|| self.others.pop_front())
     }
 
+    /// The next one of those that are scheduled, if there is one, else the next one.
+    pub(super) fn pop_scheduled(&mut self) -> Option<T> {
+        self.others.pop_front().or_else(|| self.requested.pop_front())
+    }
+
     /// The next one, if it may leave.
     pub(super) fn pop_front_if(&mut self, may_leave: impl FnOnce(&T) -> bool) -> Option<T> {
         if may_leave(self.front()?) { self.pop_front() } else { None }
@@ -95,7 +100,8 @@ mod tests {
         }
         assert_eq!(line.requested(), 2);
         assert_eq!(line.iter().copied().collect::<Vec<_>>(), [1, 2, 3, 4]);
-        assert_eq!(line.drain(3).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(line.pop_scheduled(), Some(3));
+        assert_eq!(line.drain(2).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((line.front(), line.len()), (Some(&4), 1));
         assert_eq!(line.pop_front(), Some(4));
         assert!(line.is_empty());

@@ -17,13 +17,15 @@ pub(super) struct Unplanned<H> {
 }
 
 /// Scans whose shards are out or go out: in turns, so that a giant holds up no other scan for longer
-/// than one of its shards takes. What somebody waits for goes first.
+/// than one of its shards takes. Of two shards one is of what somebody waits for, and one of what is
+/// scheduled.
 pub(super) struct Planning<H> {
     home: u64,
     /// Shards that are out at once: what they hold is all that giants hold.
     window: usize,
     out: usize,
     turns: Line<(u64, u64)>,
+    scheduled_next: bool,
     scans: HashMap<(u64, u64), Planned<H>>,
 }
 
@@ -42,7 +44,8 @@ struct Planned<H> {
 
 impl<H: Clone> Planning<H> {
     pub(super) fn new(home: u64, window: usize) -> Planning<H> {
-        Planning { home, window, out: 0, turns: Line::default(), scans: HashMap::new() }
+        let (turns, scans) = (Line::default(), HashMap::new());
+        Planning { home, window, out: 0, turns, scheduled_next: false, scans }
     }
 
     pub(super) fn begin(&mut self, scan: Unplanned<H>, shards: Shards) {
@@ -62,7 +65,11 @@ impl<H: Clone> Planning<H> {
         if self.window <= self.out {
             return None;
         }
-        let key = self.turns.pop_front()?;
+        let key = match self.scheduled_next {
+            true => self.turns.pop_scheduled()?,
+            false => self.turns.pop_front()?,
+        };
+        self.scheduled_next = !self.scheduled_next;
         let scan = self.scans.get_mut(&key)?;
         if scan.next == 0 && !scan.is_again {
             begins(&mut scan.ticket);

@@ -8,7 +8,8 @@ use crate::checks::ALL;
 use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::model::{
-    AssetId, ConfigVersion, Lane, PerLane, Snapshot, UnixTime, UnknownReason, Verdict, ZoneSnapshot,
+    Asked, AssetId, ConfigVersion, Cost, Lane, Origin, PerLane, Reason, ScanSequence, Snapshot,
+    Spent, UnixTime, UnknownReason, Verdict, ZoneSnapshot,
 };
 use crate::operators::assembling::Assembling;
 use crate::operators::check::Case;
@@ -208,4 +209,36 @@ fn each_ticket_comes_back_once_whatever_happens_to_its_scan() {
         let left = (planning.out, planning.scans.len(), assembling.len());
         assert_eq!(left, (0, 0, 0), "seed {seed}: what is left of scans that are over");
     }
+}
+
+#[test]
+fn giants_that_somebody_waits_for_and_those_that_are_scheduled_take_turns() {
+    let mut planning = Planning::new(0, 16);
+    for (number, origin) in [(1, Origin::Request), (2, Origin::Request), (3, Origin::Agenda)] {
+        let ticket = Ticket {
+            number,
+            owner: 0,
+            weight: 1,
+            emitted_at: NOW,
+            since: NOW,
+            spent: Spent::default(),
+            handed_over: None,
+            origin,
+        };
+        let event = ScanEvent {
+            asset: AssetId(1),
+            sequence: ScanSequence(1),
+            checks: Asked::All,
+            reason: Reason::Scheduled,
+            scheduled_at: NOW,
+            cost: Cost::default(),
+            lane: Lane::Slow,
+        };
+        let ends = ["a.test", "b.test"].map(str::to_owned).to_vec();
+        let (kind, config_version) = (AssetKind::Zone, ConfigVersion(1));
+        let shards = Shards { kind, config_version, records: 9, ends };
+        planning.begin(Unplanned { held: (), ticket, event, is_again: false }, shards);
+    }
+    let out = std::iter::from_fn(|| planning.next(|_| {})).map(|((), part)| part.ticket.number);
+    assert_eq!(out.collect::<Vec<_>>(), [1, 3, 2, 3, 1, 3, 2, 1, 2]);
 }
