@@ -62,9 +62,9 @@ pub struct Border {
 /// A slow asset is fast again below this part of the border: one that costs about as much stays where it
 /// is.
 const FAST_AGAIN: f64 = 0.8;
-/// Whatever share of the work they are, scans below a millisecond hold up nobody, and those of a second
-/// do.
-const AUTO_US: (f64, f64) = (1e3, 1e6);
+/// Whatever share of the work they are, scans below a millisecond hold up nobody, and those of a tenth of
+/// a second do: they have about as many records as credits stand for.
+const AUTO_US: (f64, f64) = (1e3, 1e5);
 
 impl Default for Border {
     fn default() -> Border {

@@ -120,27 +120,27 @@ mod tests {
     #[test]
     fn work_counts_by_its_cadence() {
         // As much in all; by the second the small ones are most of it.
-        let (small, large) = (work(&[2_000.0; 50]), work(&[100_000.0]));
+        let (small, large) = (work(&[2_000.0; 25]), work(&[50_000.0]));
         let of = |small_s, large_s| {
             let mut per_second = WorkPerSecond::default();
             per_second.add(&small, small_s);
             per_second.add(&large, large_s);
             per_second.border(0.5, Border::default())
         };
-        assert_eq!(of(86_400.0, 7.0 * 86_400.0).choose(100_000.0, 0), Lane::Slow);
+        assert_eq!(of(86_400.0, 7.0 * 86_400.0).choose(50_000.0, 0), Lane::Slow);
         assert_eq!(of(86_400.0, 7.0 * 86_400.0).choose(2_000.0, 0), Lane::Fast);
-        assert_eq!(of(7.0 * 86_400.0, 86_400.0).choose(100_000.0, 0), Lane::Fast);
+        assert_eq!(of(7.0 * 86_400.0, 86_400.0).choose(50_000.0, 0), Lane::Fast);
     }
 
     #[test]
-    fn a_scan_of_seconds_is_slow_and_one_below_a_millisecond_is_not() {
+    fn a_scan_of_a_second_is_slow_and_one_below_a_millisecond_is_not() {
         let border = |costs: &[f64]| {
             let mut per_second = WorkPerSecond::default();
             per_second.add(&work(costs), 1.0);
             per_second.border(0.5, Border::default())
         };
-        let giant = border(&[60e6, 100.0]);
-        assert_eq!(giant.choose(60e6, 0), Lane::Slow, "though it is nearly all work");
+        let giant = border(&[1e6, 100.0]);
+        assert_eq!(giant.choose(1e6, 0), Lane::Slow, "though it is nearly all work");
         let tiny = border(&[100.0; 9]);
         assert_eq!(tiny.choose(900.0, 0), Lane::Fast);
         assert_eq!(border(&[]).choose(900.0, 0), Lane::Fast);
@@ -149,9 +149,9 @@ mod tests {
     proptest! {
         #[test]
         fn the_slow_lane_gets_its_share_at_most_and_nearly_all_of_it(
-            costs in prop::collection::vec(10.0..19.8_f64, 1..300), share in 0.05..0.95_f64,
+            costs in prop::collection::vec(10.0..16.4_f64, 1..300), share in 0.05..0.95_f64,
         ) {
-            // 1 ms to 1 s.
+            // 1 to 90 ms.
             let costs = costs.into_iter().map(|us| CostClass::of_us(us.exp2()).us());
             let costs: Vec<f64> = costs.collect();
             let mut per_second = WorkPerSecond::default();
@@ -169,7 +169,7 @@ mod tests {
 
         #[test]
         fn a_border_that_is_close_above_stays(
-            costs in prop::collection::vec(11.0..19.0_f64, 30..300), change in 0.97..1.03_f64,
+            costs in prop::collection::vec(11.0..16.0_f64, 30..300), change in 0.97..1.03_f64,
         ) {
             let border = |factor: f64, present| {
                 let costs: Vec<f64> = costs.iter().map(|us| us.exp2() * factor).collect();

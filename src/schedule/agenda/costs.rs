@@ -289,11 +289,11 @@ mod tests {
 
     #[test]
     fn auto_gives_the_slow_lane_its_share_from_the_start_and_follows() {
-        let fleet = |n: i64| listed(n, 0, Some((2_000.0 * f64::from(n as i32), Lane::Fast)));
+        let fleet = |n: i64| listed(n, 0, Some((1_000.0 * f64::from(n as i32), Lane::Fast)));
         let mut agenda = agenda(auto(0.5), (1..=100).map(fleet));
         let split = agenda.lane_split();
         assert!((0.42..=0.5).contains(&split.work.slow), "{split:?}");
-        assert!((138..=160).contains(&split.threshold.as_millis()), "{split:?}");
+        assert!((69..=80).contains(&split.threshold.as_millis()), "{split:?}");
         assert_eq!(waiting(&agenda), [split.assets.fast, split.assets.slow].map(|n| n as usize));
         // The slowest become cheap.
         for day in 0..12 {
@@ -301,7 +301,7 @@ mod tests {
             for lane in Lane::ALL {
                 while let Some(first) = agenda.first(lane, now) {
                     let n = first.asset.0 as u32;
-                    scan(&mut agenda, lane, if 70 < n { 2_000 } else { 2_000 * n }, now);
+                    scan(&mut agenda, lane, if 70 < n { 1_000 } else { 1_000 * n }, now);
                 }
             }
             agenda.pace(now);
