@@ -31,6 +31,7 @@ mod doubles;
 mod fleet;
 mod handed_over;
 mod measured;
+mod overtaken;
 mod shards;
 
 const RUN_MAX: Duration = Duration::from_secs(60);
