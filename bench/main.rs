@@ -19,6 +19,7 @@ mod sink;
 mod source;
 mod usage;
 mod wal;
+mod workers;
 
 /// Experiments with scanflow; each prints lines for people, or with --json one object a line.
 #[derive(Debug, Parser)]
@@ -31,6 +32,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Experiment {
     Fleet(fleet::Fleet),
+    #[command(hide = true)]
+    Follow(workers::Follow),
     Idle(idle::Idle),
     Lanes(lanes::Lanes),
     Pipeline(pipeline::Pipeline),
@@ -43,6 +46,7 @@ impl Experiment {
     fn workers(&self) -> usize {
         match self {
             Experiment::Fleet(fleet) => fleet.workers,
+            Experiment::Follow(follow) => follow.workers,
             Experiment::Idle(idle) => idle.workers,
             Experiment::Lanes(lanes) => lanes.workers(),
             Experiment::Pipeline(pipeline) => pipeline.workers,
@@ -55,6 +59,7 @@ impl Experiment {
     async fn run(self) -> anyhow::Result<()> {
         match self {
             Experiment::Fleet(fleet) => fleet.run().await,
+            Experiment::Follow(follow) => follow.run().await,
             Experiment::Idle(idle) => idle.run().await,
             Experiment::Lanes(lanes) => lanes.run().await,
             Experiment::Pipeline(pipeline) => pipeline.run().await,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::server::Server;
 use crate::usage;
 
-/// CPU seconds of this process (`client`) and of all processes of the server (`db`); the most memory
+/// CPU seconds of this process and of others of its cluster (`client`), and of all processes of the server (`db`); the most memory
 /// that this process held, in MB of 10^6 bytes; bytes of write-ahead log.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Used {

@@ -8,6 +8,7 @@ use scanflow_dataflows::{Connections, Lead, lead};
 
 use crate::meter::{Meter, Used};
 use crate::server::Server;
+use crate::workers::Workers;
 
 pub(crate) struct Pass {
     pub(crate) stats: Stats,
@@ -35,14 +36,19 @@ impl Pass {
         server: &Server,
         connections: &Connections,
         clock: &Clock,
-        workers: usize,
+        workers: impl Into<Workers>,
         settings: Lead,
     ) -> anyhow::Result<Pass> {
         let feed = Feed::default();
         let settings =
             Lead { ending: Ending::Once, rate: Rate::Max, feed: feed.clone(), ..settings };
         let meter = Meter::start(server, clock).await?;
-        let led = lead(connections, timely::Config::process(workers), clock, settings).await?;
+        let (workers, others) = workers.into().start(server)?;
+        let led = lead(connections, workers, clock, settings).await?;
+        for mut other in others {
+            let ended = other.wait().await?;
+            anyhow::ensure!(ended.success(), "another process of the cluster ended with {ended}");
+        }
         let used = meter.read().await?;
         let summary = led.summary;
         anyhow::ensure!(led.lost.is_none() && summary.open_tickets == 0, "the pass was broken off");

@@ -18,6 +18,7 @@ use crate::print::{print, tell};
 use crate::proxy::Proxy;
 use crate::server::Server;
 use crate::source::Source;
+use crate::workers::Workers;
 
 /// Scans a second and what they cost, from a fleet to insights in a Postgres of its own
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,11 @@ pub(crate) struct Pipeline {
     /// Threads that judge
     #[arg(long, default_value_t = 2)]
     pub(crate) workers: usize,
+
+    /// Processes with so many threads each, which form a cluster
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "distance_ms",
+          value_parser = clap::value_parser!(u8).range(1..=8))]
+    processes: u8,
 
     /// Also the design that the story began with, on a part of the fleet: one event at a time, a
     /// statement a finding
@@ -63,6 +69,7 @@ struct Figures {
     zones: u64,
     accounts: u64,
     workers: usize,
+    processes: u8,
     distance_ms: u64,
     scans: u64,
     seconds: f64,
@@ -115,11 +122,12 @@ impl Pipeline {
             true => Some(self.old_design(&server, &connections, &clock).await?),
             false => None,
         };
+        let workers = Workers { threads: self.workers, processes: self.processes.into() };
         let started = clock.now();
         let mut pass = "fresh";
         loop {
             let settings = Lead::of(&Config::default());
-            let ran = Pass::over(&server, &connections, &clock, self.workers, settings).await?;
+            let ran = Pass::over(&server, &connections, &clock, workers, settings).await?;
             let old = old.map(|old| old[usize::from(pass == "same")]);
             let findings = server.open_insights().await?;
             print(self.json, &self.figures(pass, &report, &ran, findings, old))?;
@@ -176,6 +184,7 @@ impl Pipeline {
             zones: report.zones,
             accounts: report.accounts,
             workers: self.workers,
+            processes: self.processes,
             distance_ms: self.distance_ms,
             scans: pass.scans(),
             seconds: pass.used.seconds,

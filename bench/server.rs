@@ -35,7 +35,7 @@ pub(crate) struct Server {
     _folder: TempDir,
 }
 
-fn connections(url: &str) -> anyhow::Result<Connections> {
+pub(crate) fn connections(url: &str) -> anyhow::Result<Connections> {
     let open = |connections_max| Database::open(url, connections_max);
     let lane = PerLane { fast: open(4)?, slow: open(2)? };
     Ok(Connections { lane, lease: open(1)?, control: open(2)? })
@@ -69,6 +69,10 @@ impl Server {
     /// Connections of an experiment, to the database of `connections`.
     pub(crate) fn open(&self, connections_max: usize) -> anyhow::Result<Database> {
         Ok(Database::open(self.cluster.url(), connections_max)?)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.cluster.url()
     }
 
     /// Where it listens.

@@ -6,9 +6,10 @@ use std::fs;
 /// Clock ticks a second that `/proc` counts in; the same on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// CPU seconds of this process so far, user and system.
+/// CPU seconds of this process so far, user and system, and of those it has waited for.
 pub(crate) fn own_cpu_s() -> f64 {
-    stat("self").map_or(0.0, |stat| stat.own_ticks as f64 / TICKS_PER_SECOND)
+    let ticks = stat("self").map_or(0, |stat| stat.own_ticks + stat.waited_ticks);
+    ticks as f64 / TICKS_PER_SECOND
 }
 
 /// CPU seconds of a process and all below it, also of those that have ended and were waited for.
