@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use scanflow::clock::Clock;
 use scanflow::config::Config;
-use scanflow::model::UnixTime;
+use scanflow::model::{Lane, UnixTime};
 use scanflow::operators::Feed;
 use scanflow::schedule::{Durable, Orders, Rate};
 use scanflow::sinks::postgres::COPY_FINDINGS_MIN;
@@ -211,7 +211,11 @@ impl Hol {
         scans.retain(|scan| scan.durable_at <= until);
         if matches!(arm, Arm::Idle | Arm::Lanes) {
             let arm = format!("{arm:?}, {workers} workers");
-            stages::bars(&telemetry, clock, &arm).iter().for_each(|bar| tell(&bar.to_string()));
+            let counts = |scan: &&Durable| from <= scan.durable_at && scan.lane == Lane::Fast;
+            let emitted = scans.iter().filter(counts);
+            let emitted = emitted.map(|scan| scan.emitted_at.since(scan.due_at)).collect();
+            let bars = stages::bars(&emitted, &telemetry, clock, &arm);
+            bars.iter().for_each(|bar| tell(&bar.to_string()));
         }
         Ok(Seen { scans, from, seconds: until.since(from).as_secs_f64(), due_at_end })
     }

@@ -30,6 +30,10 @@ impl Latencies {
         Some(us as f64 / 1e3)
     }
 
+    pub(super) fn mean_ms(&self) -> f64 {
+        self.0.mean() / 1e3
+    }
+
     pub(super) fn median_s(&self) -> Option<f64> {
         self.quantile_ms(0.5).map(|ms| ms / 1e3)
     }
