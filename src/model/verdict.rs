@@ -66,9 +66,7 @@ impl VerdictKind {
         use VerdictKind::{Disabled, Fail, NotApplicable, Pass, Unknown};
         match (self, next) {
             (Unknown(reason), _) | (_, Unknown(reason)) => Unknown(reason),
-            (Disabled, Disabled) => Disabled,
-            // The plan of its account changed meanwhile.
-            (Disabled, _) | (_, Disabled) => Unknown(UnknownReason::Changed),
+            (Disabled, _) | (_, Disabled) => Disabled,
             (Fail, _) | (_, Fail) => Fail,
             (Pass, _) | (_, Pass) => Pass,
             (NotApplicable, NotApplicable) => NotApplicable,
@@ -130,7 +128,7 @@ pub enum UnknownReason {
     Panicked,
     /// A shard of the asset could not be read.
     NotRead,
-    /// The configuration changed while it was read in shards, twice; or what is asked of it.
+    /// The configuration changed while it was read in shards, twice.
     Changed,
 }
 
