@@ -29,8 +29,9 @@ const BEGIN_SNAPSHOT: &str =
     "begin isolation level repeatable read read only; set local statement_timeout = 0";
 
 /// A connection that is lent, and given back when dropped. What is not committed then is rolled
-/// back, and nothing is left in the server's session that the next one could meet. A statement that
-/// was given up before its answer came is stopped, and the connection closed.
+/// back, and nothing is left in the server's session that the next one could meet. The connection
+/// of a statement that was given up before its answer came is closed, and the statement stopped, unless
+/// a pooler lies between, which does that as it sees fit.
 pub struct Session {
     /// None only while this is being dropped.
     client: Option<Object>,
@@ -274,7 +275,8 @@ impl Drop for Session {
         self.roll_back();
         let Some(client) = self.client.take() else { return };
         let is_answered = self.unanswered.load(Ordering::Relaxed) == 0;
-        if !is_answered {
+        // PgBouncer 1.18 died of such a request.
+        if !is_answered && self.way.keeps_sessions() {
             self.way.abandoned.stop(client.cancel_token());
         }
         if !is_answered || self.is_discarded.load(Ordering::Relaxed) {
