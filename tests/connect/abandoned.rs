@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use scanflow::store::postgres::{Database, Session};
 use scanflow_testing::ThrowAwayServer;
 
@@ -12,6 +13,7 @@ const LATEST: Duration = Duration::from_secs(60);
 
 const PID: &str = "select pg_backend_pid()";
 const WAITS: &str = "select count(*) from pg_locks where pid = $1 and not granted";
+const WITHOUT_END: &str = "select generate_series(1, 1000000000000)";
 const LIVES: &str = "select count(*) from pg_stat_activity where pid = $1";
 
 #[tokio::test]
@@ -41,6 +43,12 @@ async fn check(url: &str) {
     let other: i32 = session.query_one(PID, &[]).await.expect("nothing before it").get(0);
     assert_ne!(other, pid);
     until(&admin, LIVES, pid, 0).await;
+
+    let mut rows = session.rows(WITHOUT_END, &[]).await.expect("rows");
+    rows.try_next().await.expect("an answer").expect("the first one");
+    drop(rows);
+    drop(session);
+    until(&admin, LIVES, other, 0).await;
 }
 
 async fn until(admin: &Session, question: &str, pid: i32, count: i64) {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::pin::pin;
 
 use bytes::{BufMut, BytesMut};
 use futures_util::TryStreamExt;
@@ -80,7 +79,7 @@ impl Stored {
         let names: HashMap<i16, &CheckId> =
             numbers.iter().map(|(check, number)| (*number, check)).collect();
         let mut stored = Stored::default();
-        let mut rows = pin!(session.rows(STORED, &[&assets]).await?);
+        let mut rows = session.rows(STORED, &[&assets]).await?;
         while let Some(row) = rows.try_next().await? {
             let (asset, check): (i64, i16) = (row.try_get(0)?, row.try_get(1)?);
             let evidence: Option<&str> = row.try_get(4)?;

@@ -29,6 +29,8 @@ pub enum DatabaseError {
     TimedOut { server: String },
     #[error("the database did not answer within {}", humantime::format_duration(*.within))]
     Silent { within: Duration },
+    #[error("a statement took longer than {}", humantime::format_duration(*.max))]
+    TookTooLong { max: Duration },
     #[error("the connection with the lock on the source was lost: another import may have begun")]
     ClaimLost,
     #[error("a statement failed")]
@@ -57,6 +59,7 @@ impl DatabaseError {
                 Fault::Connection | Fault::Statement => Fault::Connection,
                 Fault::Values | Fault::SetUp => Fault::SetUp,
             },
+            DatabaseError::TookTooLong { .. } => Fault::Statement,
             DatabaseError::Statement(err) => fault::of(err),
         }
     }

@@ -2,14 +2,13 @@
 //! the same work (internal ids, times, sequences), in an order of its own.
 
 use std::fmt;
-use std::pin::Pin;
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
-use tokio_postgres::{Row, RowStream};
+use tokio_postgres::Row;
 
 use super::insights::severity;
-use super::{Database, DatabaseError, Session};
+use super::{Database, DatabaseError, Rows, Session};
 use crate::model::Severity;
 
 /// One line of the export.
@@ -63,7 +62,7 @@ order by asset.source collate "C", asset.kind collate "C", asset.external_id col
 
 /// Insights, then the history, row by row.
 pub struct Export {
-    rows: Pin<Box<RowStream>>,
+    rows: Rows,
     line: &'static str,
     _session: Session,
 }
@@ -94,7 +93,7 @@ async fn start(
         "with asset as ({ASSETS}) select asset.source, asset.kind, asset.external_id, {rest}"
     );
     let rows = session.rows(&query, &[]).await?;
-    Ok(Export { rows: Box::pin(rows), line, _session: session })
+    Ok(Export { rows, line, _session: session })
 }
 
 impl Export {

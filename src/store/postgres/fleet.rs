@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
@@ -93,8 +92,7 @@ async fn for_each_listed(
     ids: Option<&[i64]>,
     mut each: impl FnMut(Listed),
 ) -> Result<(), DatabaseError> {
-    let rows = session.rows(LISTED, &[&ids]).await?;
-    let mut rows = pin!(rows);
+    let mut rows = session.rows(LISTED, &[&ids]).await?;
     while let Some(row) = rows.try_next().await? {
         each(listed(&row));
     }

@@ -1,14 +1,13 @@
 //! Reads insights for people and programs: filtered, in a stable order, as a stream.
 
 use std::fmt;
-use std::pin::Pin;
 use std::time::SystemTime;
 
 use futures_util::TryStreamExt;
-use tokio_postgres::{Row, RowStream};
+use tokio_postgres::Row;
 
 use super::reviews::{Classification, Review, STANDS};
-use super::{Database, DatabaseError, Parameter, Session};
+use super::{Database, DatabaseError, Parameter, Rows, Session};
 use crate::inventory::normalise;
 use crate::model::{AssetKind, Severity, UnixTime};
 
@@ -85,7 +84,7 @@ impl Insight {
 
 /// The answer, row by row; the connection is back when it is dropped.
 pub struct Insights {
-    rows: Pin<Box<RowStream>>,
+    rows: Rows,
     _session: Session,
 }
 
@@ -121,7 +120,7 @@ pub async fn insights(
     let severity_min = filter.severity_min as i16;
     let session = database.client().await?.into_snapshot().await?;
     let rows = session.rows(&query, &parameters(filter, &severity_min)).await?;
-    Ok(Insights { rows: Box::pin(rows), _session: session })
+    Ok(Insights { rows, _session: session })
 }
 
 /// How many open insights the filter would choose if they were not reviewed.

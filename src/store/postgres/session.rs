@@ -12,9 +12,11 @@ use deadpool_postgres::Object;
 use futures_util::future::{FutureExt, join, join3};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, CopyInSink, Error, Row, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, CopyInSink, Error, Row, SimpleQueryMessage, Statement};
 
+use super::abandoned::Unanswered;
 use super::parameter::Parameter;
+use super::rows::Rows;
 use super::way::Way;
 
 /// For a statement outside of a transaction, where the server's own limit was too short for one: 10
@@ -31,7 +33,7 @@ const BEGIN_SNAPSHOT: &str =
 /// A connection that is lent, and given back when dropped. What is not committed then is rolled
 /// back, and nothing is left in the server's session that the next one could meet. The connection
 /// of a statement that was given up before its answer came is closed, and the statement stopped, unless
-/// a pooler lies between, which does that as it sees fit.
+/// a pooler lies between, which does that as it sees fit (PgBouncer 1.18 died of such a request).
 pub struct Session {
     /// None only while this is being dropped.
     client: Option<Object>,
@@ -39,8 +41,8 @@ pub struct Session {
     is_in_transaction: bool,
     /// It is closed in place of being given back.
     is_discarded: AtomicBool,
-    /// Statements that were sent and not answered yet.
-    unanswered: AtomicU32,
+    /// Statements that were sent and not answered to the end.
+    unanswered: Arc<AtomicU32>,
 }
 
 /// Rolled back unless it is committed.
@@ -79,7 +81,7 @@ macro_rules! statements {
 
 impl Session {
     pub(super) fn new(client: Object, way: Arc<Way>) -> Session {
-        let (is_discarded, unanswered) = (AtomicBool::new(false), AtomicU32::new(0));
+        let (is_discarded, unanswered) = (AtomicBool::new(false), Arc::default());
         Session { client: Some(client), way, is_in_transaction: false, is_discarded, unanswered }
     }
 
@@ -94,8 +96,10 @@ impl Session {
 
     /// Rows as they come; whoever reads them slowly does so in a transaction, which the server does
     /// not cut off.
-    pub async fn rows(&self, sql: &str, values: &[&dyn Parameter]) -> Result<RowStream, Error> {
-        let rows = match self.prepared(sql, values).await? {
+    pub async fn rows(&self, sql: &str, values: &[&dyn Parameter]) -> Result<Rows, Error> {
+        let statement = self.prepared(sql, values).await?;
+        let unanswered = Unanswered::of(&self.unanswered);
+        let rows = match statement {
             Some(statement) => {
                 let plain: Vec<_> = values.iter().map(|value| value.value()).collect();
                 self.client().query_raw(&statement, plain).await
@@ -105,7 +109,14 @@ impl Session {
                 self.client().query_typed_raw(sql, typed).await
             }
         };
-        rows.inspect_err(|err| self.note(err))
+        match rows {
+            Ok(rows) => Ok(Rows::new(rows, unanswered)),
+            Err(err) => {
+                unanswered.end();
+                self.note(&err);
+                Err(err)
+            }
+        }
     }
 
     /// Statements without parameters, separated by semicolons.
@@ -146,7 +157,7 @@ impl Session {
             return Ok(());
         }
         let client = self.client.as_ref().expect("it is there until this is dropped");
-        let prepared = client.prepare_typed_cached(sql, types).await;
+        let prepared = self.answered(client.prepare_typed_cached(sql, types)).await;
         prepared.map(drop).inspect_err(|err| self.note(err))
     }
 
@@ -199,15 +210,15 @@ impl Session {
         }
         let client = self.client.as_ref().expect("it is there until this is dropped");
         let types: Vec<Type> = values.iter().map(|value| value.sql_type()).collect();
-        let statement = client.prepare_typed_cached(sql, &types).await;
+        let statement = self.answered(client.prepare_typed_cached(sql, &types)).await;
         statement.map(Some).inspect_err(|err| self.note(err))
     }
 
     /// Knows of a statement until its answer is there; who gives up before drops the future.
     async fn answered<T>(&self, running: impl Future<Output = T>) -> T {
-        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let unanswered = Unanswered::of(&self.unanswered);
         let answer = running.await;
-        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        unanswered.end();
         answer
     }
 
@@ -274,12 +285,10 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.roll_back();
         let Some(client) = self.client.take() else { return };
-        let is_answered = self.unanswered.load(Ordering::Relaxed) == 0;
-        // PgBouncer 1.18 died of such a request.
-        if !is_answered && self.way.keeps_sessions() {
-            self.way.abandoned.stop(client.cancel_token());
-        }
-        if !is_answered || self.is_discarded.load(Ordering::Relaxed) {
+        let is_abandoned = self.unanswered.load(Ordering::Relaxed) != 0;
+        if is_abandoned && self.way.keeps_sessions() {
+            self.way.abandoned.stop(Object::take(client));
+        } else if is_abandoned || self.is_discarded.load(Ordering::Relaxed) {
             drop(Object::take(client));
         }
     }

@@ -1,7 +1,7 @@
 //! Giant zones, read shard by shard. Each statement reads one config version.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
@@ -38,13 +38,26 @@ const NAMES: &str = "select z.config_version, n.name
   where z.id = $1 and z.removed_at is null
   order by n.name";
 
+/// A shard is read in milliseconds.
+const READ_MAX: Duration = Duration::from_secs(60);
+
+/// The wait for a connection does not count.
+async fn in_time<T>(
+    reading: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    let read = tokio::time::timeout(READ_MAX, reading).await;
+    read.unwrap_or(Err(DatabaseError::TookTooLong { max: READ_MAX }))
+}
+
 pub(super) async fn cut(
     database: &Database,
     asset: AssetId,
     records_max: usize,
 ) -> Result<Option<Shards>, DatabaseError> {
     let records_max = i64::try_from(records_max).unwrap_or(i64::MAX);
-    let row = database.client().await?.query_opt(CUT, &[&asset.0, &records_max]).await?;
+    let client = database.client().await?;
+    let row =
+        in_time(async { Ok(client.query_opt(CUT, &[&asset.0, &records_max]).await?) }).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Shards {
         config_version: version(row.try_get(0)?),
@@ -73,8 +86,10 @@ pub(super) async fn load(
     }
     // Sent together: one round trip.
     let shard = zones(&which);
-    let (zones, accounts) =
-        tokio::try_join!(client.query(&shard, &of_zone), client.query(ACCOUNTS, &asked))?;
+    let (zones, accounts) = in_time(async {
+        Ok(tokio::try_join!(client.query(&shard, &of_zone), client.query(ACCOUNTS, &asked))?)
+    })
+    .await?;
     match (zones.into_iter().next(), accounts.first()) {
         (Some(row), _) => {
             // Thousands of records take milliseconds, for which others would wait on this thread.
@@ -94,7 +109,8 @@ pub(super) async fn at(
     names: &BTreeSet<String>,
 ) -> Result<Option<(ConfigVersion, BTreeMap<String, Records>)>, DatabaseError> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let rows = database.client().await?.query(AT, &[&zone.0, &names]).await?;
+    let client = database.client().await?;
+    let rows = in_time(async { Ok(client.query(AT, &[&zone.0, &names]).await?) }).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let version = version(first.try_get(0)?);
     let mut held: BTreeMap<String, Vec<Record>> = BTreeMap::new();
@@ -117,16 +133,19 @@ pub(super) async fn below(
     let none = parents.iter().map(|parent| (parent.clone(), NamesBelow::default()));
     let mut below: BTreeMap<String, NamesBelow> = none.collect();
     let mut client = database.client().await?;
-    let client = client.snapshot().await?;
-    let rows = client.rows(NAMES, &[&zone.0]).await?;
-    let mut rows = pin!(rows);
-    let mut of_zone = None;
-    while let Some(row) = rows.try_next().await? {
-        of_zone = Some(version(row.try_get(0)?));
-        if let Some(name) = row.try_get::<_, Option<&str>>(1)? {
-            NamesBelow::count(&mut below, name);
+    let of_zone = in_time(async {
+        let client = client.snapshot().await?;
+        let mut rows = client.rows(NAMES, &[&zone.0]).await?;
+        let mut of_zone = None;
+        while let Some(row) = rows.try_next().await? {
+            of_zone = Some(version(row.try_get(0)?));
+            if let Some(name) = row.try_get::<_, Option<&str>>(1)? {
+                NamesBelow::count(&mut below, name);
+            }
         }
-    }
+        Ok(of_zone)
+    });
+    let of_zone = of_zone.await?;
     Ok(of_zone.map(|version| (version, below)))
 }
 
