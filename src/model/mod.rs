@@ -28,7 +28,7 @@ pub use record::{Record, RecordType, Records};
 pub use scan::{Asked, Reason, ScanEvent, ScanSequence};
 pub use shard::{NamesBelow, OwnerRange, Shard};
 pub use snapshot::Snapshot;
-pub use ticket::{Origin, Ticket};
+pub use ticket::{HandedOver, Origin, Ticket};
 pub use time::{Epoch, UnixTime};
 pub use verdict::{CheckId, Finding, Severity, UnknownReason, Verdict, VerdictKind};
 pub use zone::{

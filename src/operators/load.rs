@@ -25,7 +25,7 @@ use super::persist::persist;
 use super::share::share;
 use crate::checks::Checks;
 use crate::lanes::{self, Concurrency};
-use crate::model::{AssetId, Epoch, ScanEvent, Snapshot, Ticket};
+use crate::model::{AssetId, Epoch, HandedOver, ScanEvent, Snapshot, Ticket};
 use crate::store::{self, Found, SnapshotStore};
 use crate::telemetry::{End, LaneMeter, Stage, Tries};
 
@@ -54,6 +54,9 @@ struct Waiting {
     ticket: Ticket,
     event: ScanEvent,
 }
+
+/// What is known of assets that have not vanished.
+type Answers = BTreeMap<AssetId, Result<Snapshot, HandedOver>>;
 
 /// Promise: each event leaves once, as a snapshot or as a ticket, however often the store fails. One whose
 /// asset has more than four times the records that were predicted is handed over durably, in place of
@@ -134,10 +137,10 @@ pub fn load<'s>(
 const SCAN_SIZE: u64 = 4;
 const SMALL_SIZE: u64 = SCAN_SIZE + 12;
 
-fn size(waiting: &Waiting, found: &BTreeMap<AssetId, Found>) -> u64 {
+fn size(waiting: &Waiting, found: &Answers) -> u64 {
     let records = match found.get(&waiting.event.asset) {
-        Some(Found::Snapshot(snapshot)) => snapshot.records() as u64,
-        Some(Found::TooLarge(_)) | None => 0,
+        Some(Ok(snapshot)) => snapshot.records() as u64,
+        Some(Err(_)) | None => 0,
     };
     SCAN_SIZE + records
 }
@@ -178,15 +181,26 @@ async fn query(
     checks: Checks,
     assets: Vec<(AssetId, u64)>,
     tries: Tries,
-) -> BTreeMap<AssetId, Found> {
+) -> Answers {
     let load = || store::load_up_to_with_references(&*store, checks, &assets);
     let found = persist(tries.clone(), load).await;
     let too_large = found.iter().filter(|(_, found)| matches!(found, Found::TooLarge(_)));
     let too_large: Vec<AssetId> = too_large.map(|(asset, _)| *asset).collect();
+    let mut requests = BTreeMap::new();
     if !too_large.is_empty() {
-        persist(tries, || store.hand_over(&too_large)).await;
+        requests = persist(tries, || store.hand_over(&too_large)).await;
     }
-    found
+    let answer = |(asset, found)| {
+        let answer = match found {
+            Found::Snapshot(snapshot) => Ok(snapshot),
+            Found::TooLarge(records) => {
+                let records = u32::try_from(records).unwrap_or(u32::MAX);
+                Err(HandedOver { records, request: requests.get(&asset).copied() })
+            }
+        };
+        (asset, answer)
+    };
+    found.into_iter().map(answer).collect()
 }
 
 /// What a scan may load: its credits stand for no more.
@@ -198,12 +212,12 @@ fn bounded(waiting: &Waiting) -> (AssetId, u64) {
     (asset, if is_giant { u64::MAX } else { predicted * TOO_LARGE })
 }
 
-fn join(waiting: Waiting, found: &mut BTreeMap<AssetId, Found>) -> (Held, Result<Loaded, Ticket>) {
+fn join(waiting: Waiting, found: &mut Answers) -> (Held, Result<Loaded, Ticket>) {
     let Waiting { held, mut ticket, event } = waiting;
     match found.remove(&event.asset) {
-        Some(Found::Snapshot(snapshot)) => (held, Ok(Loaded { ticket, event, snapshot })),
-        Some(Found::TooLarge(records)) => {
-            ticket.handed_over = Some(u32::try_from(records).unwrap_or(u32::MAX));
+        Some(Ok(snapshot)) => (held, Ok(Loaded { ticket, event, snapshot })),
+        Some(Err(handed_over)) => {
+            ticket.handed_over = Some(handed_over);
             (held, Err(ticket))
         }
         None => (held, Err(ticket)),

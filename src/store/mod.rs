@@ -43,9 +43,10 @@ pub trait SnapshotStore: Send + Sync {
     }
 
     /// Asks for scans of assets that are too large for the lane they came in, so that a leader to come
-    /// does it if this one dies. A store that remembers nothing has nothing to do.
-    async fn hand_over(&self, _assets: &[AssetId]) -> Result<(), StoreError> {
-        Ok(())
+    /// does them if this one dies. By asset the request that this one has to answer. A store that
+    /// remembers nothing has nothing to do.
+    async fn hand_over(&self, _assets: &[AssetId]) -> Result<BTreeMap<AssetId, i64>, StoreError> {
+        Ok(BTreeMap::new())
     }
 
     /// What the fleet holds at each of `names`, by [`Reference`]'s rule. A name under no zone of

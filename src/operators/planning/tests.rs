@@ -8,8 +8,8 @@ use crate::checks::ALL;
 use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::model::{
-    Asked, AssetId, ConfigVersion, Cost, Lane, Origin, PerLane, Reason, ScanSequence, Snapshot,
-    Spent, UnixTime, UnknownReason, Verdict, ZoneSnapshot,
+    Asked, AssetId, ConfigVersion, Cost, HandedOver, Lane, Origin, PerLane, Reason, ScanSequence,
+    Snapshot, Spent, UnixTime, UnknownReason, Verdict, ZoneSnapshot,
 };
 use crate::operators::assembling::Assembling;
 use crate::operators::check::Case;
@@ -86,7 +86,9 @@ impl World {
             1 => {
                 if let Some(ticket) = self.dice.any(&mut self.fast) {
                     let is_too_large = self.dice.below(4) == 0;
-                    let handed_over = is_too_large.then_some([400, 5_000][self.dice.below(2)]);
+                    let records = [400, 5_000][self.dice.below(2)];
+                    let request = [None, Some(1)][self.dice.below(2)];
+                    let handed_over = is_too_large.then_some(HandedOver { records, request });
                     self.release(&Ticket { handed_over, ..ticket });
                 }
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Dispatcher, LOST_AFTER, Open, RELEASED_TOGETHER};
-use crate::model::{Asked, Origin, Ticket, UnixTime};
+use crate::model::{Asked, HandedOver, Origin, Ticket, UnixTime};
 use crate::schedule::{Durable, Ending, Released, Request, Standing};
 
 impl Dispatcher {
@@ -48,8 +48,8 @@ impl Dispatcher {
         self.stats.latency_us.saturating_record(took_us);
         let mut released =
             Released { took, predicted: open.cost.time, measured: None, better_lane: None };
-        if let Some(records) = ticket.handed_over {
-            self.hand_over(open, records.into());
+        if let Some(handed_over) = ticket.handed_over {
+            self.hand_over(open, handed_over);
             return Some(released);
         }
         if open.checks == Asked::All {
@@ -80,9 +80,11 @@ impl Dispatcher {
     }
 
     /// It was not scanned, and is due as it was before, in the lane that its records ask for.
-    fn hand_over(&mut self, open: Open, records: u64) {
-        let Open { asset, taken, lane, checks, requests, .. } = open;
-        self.agenda.resize(taken, records);
+    fn hand_over(&mut self, open: Open, handed_over: HandedOver) {
+        let Open { asset, taken, lane, checks, mut requests, .. } = open;
+        let HandedOver { records, request } = handed_over;
+        requests.extend(request);
+        self.agenda.resize(taken, records.into());
         self.agenda.put_back(taken);
         let lane = match self.agenda.standing(asset) {
             Standing::Idle(lane, _) => {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lanes::Lanes;
-use crate::model::AssetId;
+use crate::model::{AssetId, HandedOver};
 use crate::schedule::{Answer, Cadences, Held, HeldBack, Limits, Listed, Request};
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
@@ -345,12 +345,15 @@ fn a_scan_that_is_handed_over_comes_back_in_the_lane_that_its_records_ask_for() 
     let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(10, Some(2 * DAY))]);
     let (ticket, event) = dispatcher.next(NOON).expect("it is due");
     dispatcher.request(Request { id: 7, asset: event.asset, checks: Asked::All }, |_| false);
-    dispatcher.release(&Ticket { handed_over: Some(8_192), ..ticket }, NOON);
+    let handed_over = Some(HandedOver { records: 8_192, request: Some(8) });
+    dispatcher.release(&Ticket { handed_over, ..ticket }, NOON);
     assert!(dispatcher.answers().is_empty(), "nobody has scanned it");
     let (ticket, event) = dispatcher.next(NOON).expect("it is still due");
     assert_eq!((event.lane, event.cost.weight), (Lane::Slow, 1 + 8_192 / 64));
+    assert!(dispatcher.next(NOON).is_none(), "one scan is enough for all who wait");
     dispatcher.release(&ticket, NOON);
-    assert_eq!(dispatcher.answers(), [Answer { id: 7, is_scanned: true }]);
+    assert_eq!(dispatcher.answers(), [7, 8].map(|id| Answer { id, is_scanned: true }));
+    assert!(dispatcher.next(NOON).is_none(), "it is done");
 }
 
 #[test]
@@ -359,7 +362,8 @@ fn who_waits_for_a_scan_that_was_handed_over_learns_that_its_asset_is_gone() {
     let (ticket, event) = dispatcher.next(NOON).expect("it is due");
     dispatcher.request(Request { id: 7, asset: event.asset, checks: Asked::All }, |_| false);
     dispatcher.apply(&AssetChange::Removed(event.asset), NOON);
-    dispatcher.release(&Ticket { handed_over: Some(9_000), ..ticket }, NOON);
+    let handed_over = Some(HandedOver { records: 9_000, request: None });
+    dispatcher.release(&Ticket { handed_over, ..ticket }, NOON);
     assert!(dispatcher.next(NOON).is_none());
     assert_eq!(dispatcher.answers(), [Answer { id: 7, is_scanned: false }]);
     dispatcher.pace(NOON);

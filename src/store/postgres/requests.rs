@@ -1,5 +1,6 @@
 //! Scans that people ask for: written by whoever asks, taken and answered by whoever leads.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio_postgres::Row;
@@ -71,19 +72,30 @@ fn ask_sql() -> String {
     )
 }
 
-/// Asks for scans of assets that a lane could not take, each once as long as it is not answered.
+/// Asks for scans of assets that a lane could not take, each once as long as it is not answered. Whoever
+/// leads knows of them: it is told here, and only who comes after it reads them.
 pub(super) async fn hand_over(
     database: &Database,
     assets: &[AssetId],
-) -> Result<(), DatabaseError> {
-    let ask = "insert into scan_requests (request, together, asset_id, requested_by)
-        select nextval('scan_request_numbers'), 1, id, 'scanflow: too large for the fast lane'
-          from unnest($1::bigint[]) as id
-         where not exists (select from scan_requests r
-                            where r.asset_id = id and r.answered_at is null and r.checks is null)";
+) -> Result<BTreeMap<AssetId, i64>, DatabaseError> {
+    let ask = "
+        with open as (
+            select asset_id, min(id) as id from scan_requests
+             where asset_id = any($1) and answered_at is null and checks is null
+             group by asset_id
+        ), asked as (
+            insert into scan_requests (request, together, asset_id, requested_by, taken_by)
+            select nextval('scan_request_numbers'), 1, asset_id,
+                   'scanflow: too large for the fast lane',
+                   (select token from leases where name = 'scheduler')
+              from unnest($1::bigint[]) as asset_id
+             where asset_id not in (select asset_id from open)
+            returning asset_id, id
+        )
+        select asset_id, id from asked union all select asset_id, id from open";
     let ids: Vec<i64> = assets.iter().map(|asset| asset.0).collect();
-    database.client().await?.execute(ask, &[&ids]).await?;
-    Ok(())
+    let rows = database.client().await?.query(ask, &[&ids]).await?;
+    Ok(rows.iter().map(|row| (AssetId(row.get(0)), row.get(1))).collect())
 }
 
 /// Asks for scans. Nothing is written if every asset was scanned for the same too short a time ago.

@@ -135,7 +135,7 @@ impl SnapshotStore for Database {
         found.await.map_err(|err| failed(format!("{} snapshots", assets.len()), err))
     }
 
-    async fn hand_over(&self, assets: &[AssetId]) -> Result<(), StoreError> {
+    async fn hand_over(&self, assets: &[AssetId]) -> Result<BTreeMap<AssetId, i64>, StoreError> {
         let handed_over = requests::hand_over(self, assets).await;
         handed_over.map_err(|err| failed(format!("that {} are to be scanned", assets.len()), err))
     }
