@@ -84,7 +84,12 @@ pub fn check<'s, C: Case>(
                 let held = Rc::new(capability.retain(0));
                 for case in cases.drain(..) {
                     let ticket = *case.ticket();
-                    waiting.push(&ticket, (Rc::clone(&held), Judging::new(case, checks)));
+                    let judging = (Rc::clone(&held), Judging::new(case, checks));
+                    match meter.lane {
+                        Lane::Fast => waiting.push(&ticket, judging),
+                        // Shards come in turns.
+                        Lane::Slow => waiting.push_in_order(judging),
+                    }
                 }
             });
             let mut now = meter.clock.now();

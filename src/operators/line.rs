@@ -25,6 +25,11 @@ impl<T> Line<T> {
         }
     }
 
+    /// In order, whoever waits for it.
+    pub(super) fn push_in_order(&mut self, item: T) {
+        self.others.push_back(item);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.requested.len() + self.others.len()
     }

@@ -5,6 +5,7 @@
 //!  Part --Exchange(scan, number)--> [load_range] --> LoadedPart, in the order of completion
 //! ```
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,20 +20,17 @@ use tracing::Instrument;
 use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
-use super::line::Line;
 use super::part::{LoadedPart, Part, Read};
 use super::persist::persist_at_most;
 use super::turns::{self, Turns};
 use crate::checks::Checks;
 use crate::lanes::Concurrency;
 use crate::model::{AssetId, Epoch, Snapshot, UnixTime};
-use crate::store::{SnapshotStore, StoreError, load_shard_with_references};
+use crate::store::{SnapshotStore, load_shard_with_references};
 use crate::telemetry::{LaneMeter, ShardEnd};
 
 /// A shard that could not be read so often, by a store that could be reached, is given up.
 const TRIES_MAX: u32 = 5;
-/// A try that takes longer has failed.
-const TRY_MAX: Duration = Duration::from_secs(60);
 
 /// Promise: each part leaves once, read or not.
 pub fn load_range<'s>(
@@ -58,7 +56,8 @@ pub fn load_range<'s>(
     let workers = scope.peers();
 
     builder.build(move |_capabilities| {
-        let mut waiting: Line<(Held, Part)> = Line::default();
+        // They come in turns.
+        let mut waiting: VecDeque<(Held, Part)> = VecDeque::new();
         let mut flying_weight = 0;
         let mut concurrency = Concurrency::new(weight_max);
         let mut resumes_at: Option<UnixTime> = None;
@@ -68,10 +67,7 @@ pub fn load_range<'s>(
             let now = meter.clock.now();
             input.for_each(|capability, parts| {
                 let held = Rc::new(capability.retain(0));
-                for part in parts.drain(..) {
-                    let ticket = part.ticket;
-                    waiting.push(&ticket, (Rc::clone(&held), part));
-                }
+                waiting.extend(parts.drain(..).map(|part| (Rc::clone(&held), part)));
             });
             loop {
                 let is_shared = turns.is_shared(now);
@@ -139,11 +135,7 @@ async fn read(
     let (asset, number) = (part.event.asset, part.number);
     let read = persist_at_most(TRIES_MAX, meter.loads, || async {
         let (owners, config_version) = (&part.owners, part.config_version);
-        let shard = load_shard_with_references(&*store, checks, asset, owners, config_version);
-        tokio::time::timeout(TRY_MAX, shard).await.unwrap_or_else(|elapsed| {
-            let what = format!("a shard of asset {} within {TRY_MAX:?}", asset.0);
-            Err(StoreError { what, is_away: false, source: Box::new(elapsed) })
-        })
+        load_shard_with_references(&*store, checks, asset, owners, config_version).await
     });
     match read.await {
         Ok(Some(snapshot)) => (Read::Whole, Some(snapshot)),
