@@ -66,7 +66,9 @@ impl VerdictKind {
         use VerdictKind::{Disabled, Fail, NotApplicable, Pass, Unknown};
         match (self, next) {
             (Unknown(reason), _) | (_, Unknown(reason)) => Unknown(reason),
-            (Disabled, _) | (_, Disabled) => Disabled,
+            (Disabled, Disabled) => Disabled,
+            // The plan of its account changed meanwhile.
+            (Disabled, _) | (_, Disabled) => Unknown(UnknownReason::Changed),
             (Fail, _) | (_, Fail) => Fail,
             (Pass, _) | (_, Pass) => Pass,
             (NotApplicable, NotApplicable) => NotApplicable,
@@ -128,7 +130,7 @@ pub enum UnknownReason {
     Panicked,
     /// A shard of the asset could not be read.
     NotRead,
-    /// The configuration changed while it was read in shards, twice.
+    /// The configuration changed while it was read in shards, twice; or what is asked of it.
     Changed,
 }
 

@@ -104,7 +104,9 @@ impl Assembling {
             };
             (&check.about().id, check.about().version, kind)
         });
-        let digest = (part.event.checks == Asked::All).then_some(self.digest);
+        // What is lost is not what the digest says was found.
+        let is_known = part.event.checks == Asked::All && !is_lost;
+        let digest = is_known.then_some(self.digest);
         let Conclusion { scope, unknown, digest } = Conclusion::of(abouts, digest);
         let mut ticket = part.ticket;
         ticket.spent.load_us = share::us(ends.iter().map(|end| end.load).sum());
