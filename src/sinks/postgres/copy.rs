@@ -38,6 +38,9 @@ const COMPLETE: &str = "select complete_scans($1, $2, $3, $4, $5, $6, $7, $8, $9
 const SLICE_ROWS_MAX: usize = 4_096;
 const SLICE_BYTES_MAX: usize = 1 << 20;
 
+/// About a millisecond.
+const ROWS_A_TURN: usize = 1_024;
+
 /// Statements behind which others are sent: none of them may have to be prepared by then. A question
 /// behind a COPY that waits for rows would never be answered.
 const SENT: [(&str, &[Type]); 4] = [
@@ -144,11 +147,12 @@ impl<'f> Flight<'f> {
         )
         .await;
         let (mut stored, mut copying) = (stored?, Copying::new(copying?));
-        let mut check = Vec::new();
+        let (mut check, mut seen) = (Vec::new(), 0);
         for part in self.parts {
             let head = Head::of_insight(part.scan, self.now);
             let (numbers, mut rows) = (self.numbers_of(part), part.findings.rows());
             while let Some(row) = rows.read()? {
+                give_way(&mut seen).await;
                 match stored.find(part.scan.asset.0, &row) {
                     None => {}
                     Some(Change::Changed(_)) => difference.changed += 1,
@@ -177,11 +181,12 @@ impl<'f> Flight<'f> {
         stored: &Stored,
         rest: &mut Pipeline<'f>,
     ) -> Result<(), DatabaseError> {
-        let mut change_and_check = Vec::new();
+        let (mut change_and_check, mut seen) = (Vec::new(), 0);
         for part in self.parts {
             let head = Head::of_event(part.scan, self.now);
             let (numbers, mut rows) = (self.numbers_of(part), part.findings.rows());
             while let Some(row) = rows.read()? {
+                give_way(&mut seen).await;
                 let change = match stored.change(part.scan.asset.0, &row) {
                     None => continue,
                     Some(Change::Opened) => 1,
@@ -204,10 +209,11 @@ impl<'f> Flight<'f> {
         if difference.changed + difference.reopened == 0 {
             return Ok(());
         }
-        let mut slice = Slice::default();
+        let (mut slice, mut seen) = (Slice::default(), 0);
         for part in self.parts {
             let mut rows = part.findings.rows();
             while let Some(row) = rows.read()? {
+                give_way(&mut seen).await;
                 let place = match difference.stored.change(part.scan.asset.0, &row) {
                     None | Some(Change::Opened) => continue,
                     Some(Change::Changed(place) | Change::Reopened(place)) => place,
@@ -279,6 +285,14 @@ impl<'f> Flight<'f> {
     /// By the places of the checks in the spool.
     fn numbers_of(&self, part: &Part<'_>) -> Vec<i16> {
         part.findings.checks().iter().map(|check| self.numbers[check]).collect()
+    }
+}
+
+/// Among thousands of rows that are not sent others get their turns on this thread.
+async fn give_way(seen: &mut usize) {
+    *seen += 1;
+    if seen.is_multiple_of(ROWS_A_TURN) {
+        tokio::task::yield_now().await;
     }
 }
 
