@@ -84,7 +84,10 @@ impl WorkPerSecond {
             }
             lowest = class;
         }
-        let border = |class: usize| Border::auto(CostClass::from_stored((class * STEPS) as i16));
+        let border = |class: usize| {
+            let stored = i16::try_from(class * STEPS).unwrap_or(i16::MAX);
+            Border::auto(CostClass::from_stored(stored))
+        };
         // Two classes: a fifth.
         let close = (lowest..=lowest + 2).map(border);
         close.clone().find(|border| *border == present).unwrap_or_else(|| border(lowest))
@@ -144,6 +147,8 @@ mod tests {
         let tiny = border(&[100.0; 9]);
         assert_eq!(tiny.choose(900.0, 0), Lane::Fast);
         assert_eq!(border(&[]).choose(900.0, 0), Lane::Fast);
+        let hours = border(&[3.6e9; 3]);
+        assert_eq!([5e4, 2e5].map(|us| hours.choose(us, 0)), Lane::ALL);
     }
 
     proptest! {
