@@ -61,11 +61,15 @@ macro_rules! record_types {
         impl RecordType {
             /// Reads the name of a type, in any case.
             pub fn from_name(name: &str) -> RecordType {
-                let upper = name.to_ascii_uppercase();
-                match upper.as_str() {
-                    $($name => RecordType::$variant,)+
-                    _ => RecordType::Other(upper.into()),
-                }
+                let known = |name: &str| match name {
+                    $($name => Some(RecordType::$variant),)+
+                    _ => None,
+                };
+                // As inventories have it, without a copy.
+                known(name).unwrap_or_else(|| {
+                    let upper = name.to_ascii_uppercase();
+                    known(&upper).unwrap_or_else(|| RecordType::Other(upper.into()))
+                })
             }
 
             pub fn name(&self) -> &str {

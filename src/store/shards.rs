@@ -21,17 +21,17 @@ pub struct Shards {
 }
 
 impl Shards {
-    /// A shard ends with the owner of each `records_max`-th record.
+    /// A shard ends with the owner of its `records_max`-th record.
     pub(super) fn of(snapshot: &Snapshot, records_max: usize) -> Shards {
         let mut ends: Vec<String> = Vec::new();
         if let Snapshot::Zone(zone) = snapshot {
             let mut records = 0;
             let mut owners = zone.records.owners().peekable();
             while let Some((owner, set)) = owners.next() {
-                let before = records / records_max;
                 records += set.len();
-                if before < records / records_max && owners.peek().is_some() {
+                if records_max <= records && owners.peek().is_some() {
                     ends.push(owner.to_owned());
+                    records = 0;
                 }
             }
         }

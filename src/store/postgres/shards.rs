@@ -12,21 +12,32 @@ use crate::model::{
 };
 use crate::store::Shards;
 
-/// The owner of every `$2`-th record. In one pass, whatever the planner thinks of a table that was filled a
-/// moment ago: to walk from one end to the next took 10 ms a step then.
+/// The owner of the `$2`-th record, and of each `$2`-th behind the last owner: from one to the next in the
+/// index, 38 ms for 500,000 records, where numbering all of them took 141.
 const CUT: &str = "
+    with recursive zone as (
+        select config_version, record_count from zones where id = $1 and removed_at is null
+    ), walk as (
+        (select name from records
+          where zone_id = $1 and $2 <= (select record_count from zone)
+          order by name offset $2 - 1 limit 1)
+        union all
+        select next.name
+          from walk cross join lateral (
+               select name from records where zone_id = $1 and walk.name < name
+                order by name offset $2 - 1 limit 1) next
+    )
     select config_version, record_count, true,
-           case when $2 <= record_count
-                then array(select distinct name
-                             from (select name, row_number() over (order by name) as number
-                                     from records where zone_id = $1) numbered
-                            where number % $2 = 0
-                              and name < (select max(name) from records where zone_id = $1)
-                            order by name)
-                else '{}' end
-      from zones where id = $1 and removed_at is null
+           array(select name from walk
+                  where name < (select max(name) from records where zone_id = $1) order by name)
+      from zone
     union all
     select config_version, 0, false, '{}' from accounts where id = $1 and removed_at is null";
+
+/// What the planner thinks of a table that was filled a moment ago would have it sort all of the zone for
+/// each step.
+const WALK: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off;
+    set local enable_sort = off";
 
 const AT: &str = "select z.config_version, r.name, r.type, r.content, r.priority, r.ttl, r.proxied,
         r.private_routing
