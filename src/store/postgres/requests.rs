@@ -80,9 +80,13 @@ pub(super) async fn hand_over(
 ) -> Result<BTreeMap<AssetId, i64>, DatabaseError> {
     let ask = "
         with open as (
-            select asset_id, min(id) as id from scan_requests
-             where asset_id = any($1) and answered_at is null and checks is null
-             group by asset_id
+            update scan_requests
+               set taken_by = coalesce(taken_by,
+                                       (select token from leases where name = 'scheduler'))
+             where id in (select min(id) from scan_requests
+                           where asset_id = any($1) and answered_at is null and checks is null
+                           group by asset_id)
+            returning asset_id, id
         ), asked as (
             insert into scan_requests (request, together, asset_id, requested_by, taken_by)
             select nextval('scan_request_numbers'), 1, asset_id,

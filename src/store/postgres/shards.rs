@@ -66,9 +66,13 @@ pub(super) async fn cut(
     records_max: usize,
 ) -> Result<Option<Shards>, DatabaseError> {
     let records_max = i64::try_from(records_max).unwrap_or(i64::MAX);
-    let client = database.client().await?;
-    let row =
-        in_time(async { Ok(client.query_opt(CUT, &[&asset.0, &records_max]).await?) }).await?;
+    let mut client = database.client().await?;
+    let row = in_time(async {
+        let client = client.snapshot().await?;
+        client.batch_execute(WALK).await?;
+        Ok(client.query_opt(CUT, &[&asset.0, &records_max]).await?)
+    });
+    let row = row.await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Shards {
         config_version: version(row.try_get(0)?),
