@@ -25,8 +25,8 @@ use std::rc::Rc;
 use scanflow::clock::Clock;
 use scanflow::model::{Epoch, Lane, PerLane, ScanEvent, Ticket};
 use scanflow::operators::{
-    PlanLimits, Source, Turns, assemble, check, load, load_range, partition_by_cost, plan,
-    schedule, write,
+    PlanLimits, RangeLimits, Source, Turns, assemble, check, load, load_range, partition_by_cost,
+    plan, schedule, write,
 };
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 use timely::dataflow::{Scope, StreamVec};
@@ -94,14 +94,15 @@ impl LaneParts<'_> {
         let meter = job.telemetry.lane(lane, clock.clone());
         let (shards_done, shard_acks) = events.scope().feedback(0);
 
-        let cuts = PlanLimits { shard_records: job.config.shard_records, ..PlanLimits::default() };
+        let shard_records = job.config.shard_records;
+        let cuts = PlanLimits { shard_records, ..PlanLimits::default() };
         let (stored, loading) = (store.clone(), job.feed.loading());
         let (parts, vanished) =
             plan(events, shard_acks, meter.clone(), runtime, stored, loading, cuts);
 
-        let weight_max = limits.load.weight_max;
+        let ranges = RangeLimits { load: limits.load, shard_records };
         let loaded =
-            load_range(parts, meter.clone(), runtime, store, job.checks, weight_max, turns.clone());
+            load_range(parts, meter.clone(), runtime, store, job.checks, ranges, turns.clone());
 
         let policy = job.policy.clone();
         let chunks = check(loaded, meter.clone(), job.checks, policy, turns.clone());

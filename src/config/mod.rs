@@ -219,8 +219,8 @@ impl Default for LanesConfig {
             fast: LaneLimits::default(),
             slow: LaneLimits {
                 credits: 1_024,
-                // One asset a query: a slow one would hold up the others of its query.
-                load_assets_max: 1,
+                // Beside the fast lane it is one a query.
+                load_assets_max: 16,
                 load_weight_max: 512,
                 write_outcomes_max: 64,
                 group_commit_age_max: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::part::{Part, PartEnd, Read};
+use super::part::{Part, PartEnd, Plan, Read};
 use super::share;
 use crate::checks::{Checks, Judges};
 use crate::model::{
@@ -79,13 +79,14 @@ impl Assembling {
         }
     }
 
-    /// What became of all its parts. None: its configuration changed meanwhile, and it is planned again.
+    /// What became of all its parts. None: it was not as planned, and is planned again.
     pub(super) fn conclude(mut self, part: &Part) -> Option<(Ticket, Finished)> {
         let ends: Vec<PartEnd> = self.ends.into_iter().flatten().collect();
         let is_changed = |end: &PartEnd| matches!(end.read, Read::Changed | Read::Skipped);
-        if !part.is_again && ends.iter().any(is_changed) {
+        if part.attempt.next().is_some() && ends.iter().any(is_changed) {
             return None;
         }
+        let Plan { config_version, .. } = part.plan?;
         for ((place, _), (_, finding)) in self.of_asset {
             let id = &self.checks[usize::from(place)].about().id;
             self.digest += Digest::of_finding(id, &finding);
@@ -115,7 +116,7 @@ impl Assembling {
         let records: u64 = ends.iter().map(|end| end.records).sum();
         let scan = Scan {
             asset: part.event.asset,
-            fence: Fence { config_version: part.config_version, sequence: part.event.sequence },
+            fence: Fence { config_version, sequence: part.event.sequence },
             scheduled_at: part.event.scheduled_at,
             duration,
             records: u32::try_from(records).unwrap_or(u32::MAX),

@@ -1,11 +1,11 @@
-//! Reads shards, each on any worker. Beside the fast lane one after the other, with pauses: the
-//! database is what the lanes share most.
+//! Reads shards, each on any worker, and zones that were not cut, some of them together. Beside the fast
+//! lane one after the other, with pauses: the database is what the lanes share most.
 //!
 //! ```text
 //!  Part --Exchange(scan, number)--> [load_range] --> LoadedPart, in the order of completion
 //! ```
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +20,29 @@ use tracing::Instrument;
 use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
-use super::part::{LoadedPart, Part, Read};
+use super::load::LoadLimits;
+use super::part::{Attempt, LoadedPart, Part, Plan, Read};
 use super::persist::persist_at_most;
 use super::turns::{self, Turns};
 use crate::checks::Checks;
 use crate::lanes::Concurrency;
-use crate::model::{AssetId, Epoch, Snapshot, UnixTime};
-use crate::store::{SnapshotStore, load_shard_with_references};
-use crate::telemetry::{LaneMeter, ShardEnd};
+use crate::model::{AssetId, Epoch, Origin, Snapshot, UnixTime};
+use crate::store::{self, Found, SnapshotStore};
+use crate::telemetry::{LaneMeter, ShardEnd, Stage};
 
 /// A shard that could not be read so often, by a store that could be reached, is given up.
 const TRIES_MAX: u32 = 5;
+/// While so many queries fly, the next one waits until it is full: a zone costs half as much then.
+const FLIGHTS_MIN: usize = 2;
+
+/// How much one worker reads at once.
+#[derive(Clone, Copy, Debug)]
+pub struct RangeLimits {
+    /// Of a query: zones that are not cut.
+    pub load: LoadLimits,
+    /// A zone with more has to be cut.
+    pub shard_records: usize,
+}
 
 /// Promise: each part leaves once, read or not.
 pub fn load_range<'s>(
@@ -39,7 +51,7 @@ pub fn load_range<'s>(
     runtime: &Handle,
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
-    weight_max: u32, // adapts to what the database takes
+    limits: RangeLimits,
     turns: Turns,
 ) -> StreamVec<'s, Epoch, LoadedPart> {
     let scope = parts.scope();
@@ -59,7 +71,7 @@ pub fn load_range<'s>(
         // They come in turns.
         let mut waiting: VecDeque<(Held, Part)> = VecDeque::new();
         let mut flying_weight = 0;
-        let mut concurrency = Concurrency::new(weight_max);
+        let mut concurrency = Concurrency::new(limits.load.weight_max);
         let mut resumes_at: Option<UnixTime> = None;
         let mut gauge = meter.load_weight();
         let mut done = Vec::new();
@@ -74,43 +86,46 @@ pub fn load_range<'s>(
                 let waits =
                     resumes_at.filter(|_| is_shared).map_or(Duration::ZERO, |at| at.since(now));
                 let weight_max = if is_shared { 0 } else { concurrency.limit() };
-                while let Some((held, part)) = waiting.pop_front_if(|(_, part)| {
-                    let fits = flying_weight + u64::from(part.weight) <= weight_max;
-                    part.is_skipped || (waits.is_zero() && (flying_weight == 0 || fits))
-                }) {
-                    if part.is_skipped {
+                loop {
+                    while let Some((held, part)) = waiting.pop_front_if(|(_, part)| part.is_skipped)
+                    {
                         meter.shard_ended(ShardEnd::Skipped);
-                        let (read, snapshot) = (Read::Skipped, None);
-                        done.push((
-                            held,
-                            LoadedPart { part, read, snapshot, load: Duration::ZERO },
-                        ));
-                        continue;
+                        let (read, snapshot, load) = (Read::Skipped, None, Duration::ZERO);
+                        done.push((held, LoadedPart { part, read, snapshot, load }));
                     }
-                    flying_weight += u64::from(part.weight);
-                    let span = tracing::info_span!(
-                        "load_range",
-                        asset = part.event.asset.0,
-                        part = part.number,
-                        of = part.of
-                    );
-                    let loading = read(Arc::clone(&store), checks, part.clone(), meter.clone());
-                    flights.launch((held, part, now), loading.instrument(span));
+                    let room = Room { flying_weight, weight_max, flights: flights.len() };
+                    let batch_len = room.next_batch(&waiting, limits.load.assets_max);
+                    if batch_len == 0 || !waits.is_zero() {
+                        break;
+                    }
+                    let batch: Vec<(Held, Part)> = waiting.drain(..batch_len).collect();
+                    flying_weight += weight(&batch);
+                    let parts = batch.iter().map(|(_, part)| part.clone()).collect();
+                    let reading = read(Arc::clone(&store), checks, parts, limits, meter.clone());
+                    flights.launch((batch, now), reading);
                 }
-                let Some(((held, part, asked_at), (read, snapshot))) = flights.land() else {
-                    break;
-                };
-                flying_weight -= u64::from(part.weight);
-                concurrency.answered(u64::from(part.weight), asked_at, now);
-                meter.shard_ended(match read {
-                    Read::Whole => ShardEnd::Read,
-                    Read::Changed => ShardEnd::Changed,
-                    Read::Failed => ShardEnd::Failed,
-                    Read::Skipped => ShardEnd::Skipped,
-                });
-                let load = now.since(asked_at);
-                resumes_at = turns.slow_pause(load, workers, now).map(|pause| now + pause);
-                done.push((held, LoadedPart { part, read, snapshot, load }));
+                let Some(((batch, asked_at), answers)) = flights.land() else { break };
+                let (all, took) = (weight(&batch), now.since(asked_at));
+                flying_weight -= all;
+                concurrency.answered(all, asked_at, now);
+                resumes_at = turns.slow_pause(took, workers, now).map(|pause| now + pause);
+                for ((held, mut part), (read, snapshot)) in batch.into_iter().zip(answers) {
+                    meter.shard_ended(match read {
+                        Read::Whole => ShardEnd::Read,
+                        Read::Changed => ShardEnd::Changed,
+                        Read::Failed => ShardEnd::Failed,
+                        Read::Skipped => ShardEnd::Skipped,
+                    });
+                    if part.attempt == Attempt::Whole
+                        && let Some(found) = &snapshot
+                    {
+                        let (kind, config_version) = (found.kind(), found.config_version());
+                        part.plan = Some(Plan { kind, config_version });
+                        meter.lap(Stage::Load, &mut part.ticket, now);
+                    }
+                    let load = took.mul_f64(f64::from(part.weight) / all as f64);
+                    done.push((held, LoadedPart { part, read, snapshot, load }));
+                }
             }
             gauge.set(concurrency.limit());
             emit(&mut output, &mut done);
@@ -126,16 +141,78 @@ pub fn load_range<'s>(
     loaded
 }
 
+/// What flies, and how much may.
+struct Room {
+    flying_weight: u64,
+    weight_max: u64,
+    flights: usize,
+}
+
+impl Room {
+    /// How many of those that wait make the next query: one shard, or zones that are not cut. 0: none may
+    /// fly now.
+    fn next_batch(&self, waiting: &VecDeque<(Held, Part)>, assets_max: usize) -> usize {
+        let Some((_, first)) = waiting.front() else { return 0 };
+        let mut weight = self.flying_weight + u64::from(first.weight);
+        if 0 < self.flying_weight && self.weight_max < weight {
+            return 0;
+        }
+        if first.attempt != Attempt::Whole {
+            return 1;
+        }
+        let rest = waiting.iter().take(assets_max).skip(1).take_while(|(_, part)| {
+            weight += u64::from(part.weight);
+            part.attempt == Attempt::Whole && weight <= self.weight_max
+        });
+        let batch = 1 + rest.count();
+        let is_awaited = first.ticket.origin == Origin::Request;
+        match self.flights < FLIGHTS_MIN || is_awaited || batch == assets_max {
+            true => batch,
+            false => 0,
+        }
+    }
+}
+
+fn weight(batch: &[(Held, Part)]) -> u64 {
+    batch.iter().map(|(_, part)| u64::from(part.weight)).sum()
+}
+
+/// In the order of the parts: one shard, or zones that are not cut.
 async fn read(
     store: Arc<dyn SnapshotStore>,
     checks: Checks,
-    part: Part,
+    parts: Vec<Part>,
+    limits: RangeLimits,
+    meter: LaneMeter,
+) -> Vec<(Read, Option<Snapshot>)> {
+    match &parts[..] {
+        [part] if part.attempt != Attempt::Whole => {
+            let span = tracing::info_span!(
+                "load_range",
+                asset = part.event.asset.0,
+                part = part.number,
+                of = part.of
+            );
+            vec![read_shard(store, checks, part, meter).instrument(span).await]
+        }
+        zones => {
+            let span = tracing::info_span!("load", lane = %meter.lane, assets = zones.len());
+            read_whole(store, checks, zones, limits, meter).instrument(span).await
+        }
+    }
+}
+
+async fn read_shard(
+    store: Arc<dyn SnapshotStore>,
+    checks: Checks,
+    part: &Part,
     meter: LaneMeter,
 ) -> (Read, Option<Snapshot>) {
     let (asset, number) = (part.event.asset, part.number);
+    let Some(Plan { config_version, .. }) = part.plan else { return (Read::Changed, None) };
     let read = persist_at_most(TRIES_MAX, meter.loads, || async {
-        let (owners, config_version) = (&part.owners, part.config_version);
-        load_shard_with_references(&*store, checks, asset, owners, config_version).await
+        let owners = &part.owners;
+        store::load_shard_with_references(&*store, checks, asset, owners, config_version).await
     });
     match read.await {
         Ok(Some(snapshot)) => (Read::Whole, Some(snapshot)),
@@ -146,4 +223,33 @@ async fn read(
             (Read::Failed, None)
         }
     }
+}
+
+/// What is too large, has vanished or cannot be read is left to be planned.
+async fn read_whole(
+    store: Arc<dyn SnapshotStore>,
+    checks: Checks,
+    zones: &[Part],
+    limits: RangeLimits,
+    meter: LaneMeter,
+) -> Vec<(Read, Option<Snapshot>)> {
+    let records_max = limits.shard_records as u64;
+    let assets: Vec<(AssetId, u64)> =
+        zones.iter().map(|part| (part.event.asset, records_max)).collect();
+    let found = persist_at_most(TRIES_MAX, meter.loads, || {
+        store::load_up_to_with_references(&*store, checks, &assets)
+    });
+    let mut found = match found.await {
+        Ok(found) => found,
+        Err(err) => {
+            let error = &err as &dyn std::error::Error;
+            tracing::error!(zones = zones.len(), error, "read shard by shard instead");
+            BTreeMap::new()
+        }
+    };
+    let answer = |asset| match found.remove(asset) {
+        Some(Found::Snapshot(snapshot)) => (Read::Whole, Some(snapshot)),
+        Some(Found::TooLarge(_)) | None => (Read::Changed, None),
+    };
+    assets.iter().map(|(asset, _)| asset).map(answer).collect()
 }

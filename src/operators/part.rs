@@ -10,7 +10,7 @@ use crate::model::{
     AssetKind, ConfigVersion, Digest, Facet, Finding, OwnerRange, ScanEvent, Snapshot, Ticket,
     UnixTime, UnknownReason, Verdict, VerdictKind,
 };
-use crate::telemetry::LaneMeter;
+use crate::telemetry::{LaneMeter, Stage};
 
 /// Findings of one message at most.
 const CHUNK_FINDINGS_MAX: usize = 500;
@@ -22,18 +22,45 @@ pub struct Part {
     pub event: ScanEvent,
     /// The worker that planned it, and puts the parts together.
     pub home: u64,
-    pub kind: AssetKind,
-    pub config_version: ConfigVersion,
+    /// None: it was not planned, and is whatever is found. Some once it is read.
+    pub plan: Option<Plan>,
     pub owners: OwnerRange,
     /// What it holds, in credits.
     pub weight: u32,
     /// From 0 on, in the order of their owners.
     pub number: u32,
     pub of: u32,
-    /// The configuration changed while it was read, and this is the second try.
-    pub is_again: bool,
-    /// It changed, so the rest of the first try is not read.
+    pub attempt: Attempt,
+    /// The configuration changed, so the rest of this attempt is not read.
     pub is_skipped: bool,
+}
+
+/// What an asset is, for all parts of its scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub kind: AssetKind,
+    pub config_version: ConfigVersion,
+}
+
+/// How a scan is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attempt {
+    /// As one part that is not planned: it is predicted to be no larger than a shard.
+    Whole,
+    InShards,
+    /// In shards, whose configuration changed while they were read the first time.
+    Again,
+}
+
+impl Attempt {
+    /// What follows one that was not read as planned.
+    pub(super) fn next(self) -> Option<Attempt> {
+        match self {
+            Attempt::Whole => Some(Attempt::InShards),
+            Attempt::InShards => Some(Attempt::Again),
+            Attempt::Again => None,
+        }
+    }
 }
 
 impl Part {
@@ -45,7 +72,7 @@ impl Part {
     /// What needs no records is asked once, beside the first shard.
     fn is_asked(&self, check: &dyn Check) -> bool {
         let About { id, needs, .. } = check.about();
-        checks::concerns(check, self.kind)
+        self.plan.is_some_and(|plan| checks::concerns(check, plan.kind))
             && self.event.checks.contains(id)
             && (self.number == 0 || needs.contains(&Facet::Records))
     }
@@ -54,9 +81,9 @@ impl Part {
 /// What became of the reading of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Read {
-    /// At the config version of the plan.
+    /// As planned.
     Whole,
-    /// At another one, or the asset has vanished.
+    /// The asset is at another config version or has vanished, or what was not planned is too large.
     Changed,
     /// The store does not give it.
     Failed,
@@ -113,7 +140,12 @@ impl Case for LoadedPart {
         &self.part.ticket
     }
 
-    fn begins(&mut self, _meter: &LaneMeter, _now: UnixTime) {}
+    fn begins(&mut self, meter: &LaneMeter, now: UnixTime) {
+        // The first shard of a plan began when it went out.
+        if self.part.attempt == Attempt::Whole && self.read == Read::Whole {
+            meter.lap(Stage::CheckWait, &mut self.part.ticket, now);
+        }
+    }
 
     fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref()

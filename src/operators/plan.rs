@@ -1,4 +1,4 @@
-//! Cuts what is slow into shards, and lets them out as there is room for them.
+//! Cuts giants into shards, and lets shards and smaller zones out as there is room for them.
 //!
 //! ```text
 //!  (ticket, event) --Exchange(asset)--> [plan] --> Part, in turns of the scans
@@ -21,9 +21,10 @@ use super::emit::{Held, Output, emit};
 use super::flights::Flights;
 use super::line::Line;
 use super::loading::Loading;
-use super::part::{Part, PartAck};
+use super::part::{Attempt, Part, PartAck};
 use super::persist::persist;
 use super::planning::{Planning, Unplanned};
+use crate::lanes;
 use crate::model::{Epoch, ScanEvent, Ticket};
 use crate::store::SnapshotStore;
 use crate::telemetry::{End, LaneMeter, Stage};
@@ -31,12 +32,13 @@ use crate::telemetry::{End, LaneMeter, Stage};
 /// How giants are cut.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanLimits {
-    /// About so many records make a shard.
+    /// About so many records make a shard. What is predicted to have no more is not planned.
     pub shard_records: usize,
     /// Scans of one worker that are being planned at once.
     pub flights_max: usize,
-    /// Shards of one worker's scans that are out, for each worker of the job.
-    pub window_per_worker: usize,
+    /// Shards of one worker's scans that are out, for each worker of the job, or smaller zones of the same
+    /// weight.
+    pub window_per_worker: u64,
 }
 
 impl Default for PlanLimits {
@@ -45,8 +47,8 @@ impl Default for PlanLimits {
     }
 }
 
-/// Promise: each event leaves as all parts of one plan, or of two if its configuration changed
-/// meanwhile; or as a ticket.
+/// Promise: each event leaves as all parts of one plan, or of two if its configuration changed meanwhile,
+/// after one part that was not planned if it was predicted to be small; or as a ticket.
 pub fn plan<'s>(
     events: StreamVec<'s, Epoch, (Ticket, ScanEvent)>,
     acks: StreamVec<'s, Epoch, PartAck>,
@@ -65,7 +67,9 @@ pub fn plan<'s>(
     let mut acks = builder.new_input_connection(acks, Exchange::new(|ack: &PartAck| ack.home), []);
     (0..2).for_each(|input| builder.set_notify_for(input, FrontierInterest::Never));
     let mut flights = Flights::new(scope, &builder.operator_info(), runtime);
-    let (home, window) = (scope.index() as u64, limits.window_per_worker * scope.peers());
+    let shard_weight = u64::from(lanes::weight(limits.shard_records as u64));
+    let window = limits.window_per_worker * scope.peers() as u64 * shard_weight;
+    let home = scope.index() as u64;
 
     builder.build(move |_capabilities| {
         let mut unplanned: Line<Unplanned<Held>> = Line::default();
@@ -76,8 +80,12 @@ pub fn plan<'s>(
             input.for_each(|capability, events| {
                 let held = Rc::new(capability.retain(0));
                 for (ticket, event) in events.drain(..) {
-                    let held = Rc::clone(&held);
-                    unplanned.push(&ticket, Unplanned { held, ticket, event, is_again: false });
+                    let (held, attempt) = (Rc::clone(&held), first_attempt(&event, limits));
+                    let scan = Unplanned { held, ticket, event, attempt };
+                    match attempt {
+                        Attempt::Whole => planning.begin_whole(scan),
+                        Attempt::InShards | Attempt::Again => unplanned.push(&ticket, scan),
+                    }
                 }
             });
             acks.for_each(|_, acks| {
@@ -91,7 +99,7 @@ pub fn plan<'s>(
                     && let Some(mut scan) = unplanned.pop_front()
                 {
                     loading.begins(&scan.ticket);
-                    if !scan.is_again {
+                    if scan.attempt != Attempt::Again {
                         meter.lap(Stage::LoadWait, &mut scan.ticket, now);
                     }
                     let (store, asset) = (Arc::clone(&store), scan.event.asset);
@@ -103,18 +111,25 @@ pub fn plan<'s>(
                     flights.launch(scan, cut.instrument(span));
                 }
                 let Some((mut scan, shards)) = flights.land() else { break };
-                if !scan.is_again {
+                if scan.attempt != Attempt::Again {
                     meter.lap(Stage::Load, &mut scan.ticket, now);
                 }
                 match shards {
-                    Some(shards) => planning.begin(scan, shards),
+                    Some(shards) => planning.begin(scan, &shards),
                     None => {
                         meter.ended(End::Vanished);
                         done.push((scan.held, Err(scan.ticket)));
                     }
                 }
             }
-            let begins = |ticket: &mut Ticket| meter.lap(Stage::CheckWait, ticket, now);
+            let begins = |ticket: &mut Ticket, attempt| {
+                if attempt == Attempt::Whole {
+                    loading.begins(ticket);
+                    meter.lap(Stage::LoadWait, ticket, now);
+                } else {
+                    meter.lap(Stage::CheckWait, ticket, now);
+                }
+            };
             while let Some((held, part)) = planning.next(begins) {
                 done.push((held, Ok(part)));
             }
@@ -122,4 +137,12 @@ pub fn plan<'s>(
         }
     });
     parts.ok_err(|part| part)
+}
+
+fn first_attempt(event: &ScanEvent, limits: PlanLimits) -> Attempt {
+    let predicted = u64::from(event.cost.weight) * lanes::RECORDS_PER_CREDIT;
+    match predicted <= limits.shard_records as u64 {
+        true => Attempt::Whole,
+        false => Attempt::InShards,
+    }
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::line::Line;
-use super::part::{Part, PartAck};
+use super::part::{Attempt, Part, PartAck, Plan};
 use crate::lanes::weight;
-use crate::model::{AssetKind, OwnerRange, ScanEvent, Ticket};
+use crate::model::{OwnerRange, ScanEvent, Ticket};
 use crate::store::Shards;
 
 /// A scan before it is planned, or before it is planned again. `H` is held until it is done.
@@ -13,7 +13,7 @@ pub(super) struct Unplanned<H> {
     pub(super) held: H,
     pub(super) ticket: Ticket,
     pub(super) event: ScanEvent,
-    pub(super) is_again: bool,
+    pub(super) attempt: Attempt,
 }
 
 /// Scans whose shards are out or go out: in turns, so that a giant holds up no other scan for longer
@@ -21,9 +21,9 @@ pub(super) struct Unplanned<H> {
 /// scheduled.
 pub(super) struct Planning<H> {
     home: u64,
-    /// Shards that are out at once: what they hold is all that giants hold.
-    window: usize,
-    out: usize,
+    /// Credits of the shards that are out at once: what they hold is all that giants hold.
+    window: u64,
+    out: u64,
     turns: Line<(u64, u64)>,
     scheduled_next: bool,
     scans: HashMap<(u64, u64), Planned<H>>,
@@ -33,35 +33,54 @@ struct Planned<H> {
     held: H,
     ticket: Ticket,
     event: ScanEvent,
-    is_again: bool,
-    kind: AssetKind,
-    shards: Shards,
+    attempt: Attempt,
+    plan: Option<Plan>,
     owners: Vec<OwnerRange>,
+    /// Of each shard.
+    weight: u32,
     next: usize,
     out: usize,
     is_changed: bool,
 }
 
 impl<H: Clone> Planning<H> {
-    pub(super) fn new(home: u64, window: usize) -> Planning<H> {
+    pub(super) fn new(home: u64, window: u64) -> Planning<H> {
         let (turns, scans) = (Line::default(), HashMap::new());
         Planning { home, window, out: 0, turns, scheduled_next: false, scans }
     }
 
-    pub(super) fn begin(&mut self, scan: Unplanned<H>, shards: Shards) {
-        let Unplanned { held, ticket, event, is_again } = scan;
+    pub(super) fn begin(&mut self, scan: Unplanned<H>, shards: &Shards) {
+        let Shards { kind, config_version, records, ref ends } = *shards;
+        let owners = OwnerRange::cut_behind(ends);
+        let weight = weight(records / owners.len() as u64);
+        self.push(scan, Some(Plan { kind, config_version }), owners, weight);
+    }
+
+    /// One that is not planned.
+    pub(super) fn begin_whole(&mut self, scan: Unplanned<H>) {
+        let weight = scan.event.cost.weight;
+        self.push(scan, None, vec![OwnerRange::default()], weight);
+    }
+
+    fn push(
+        &mut self,
+        scan: Unplanned<H>,
+        plan: Option<Plan>,
+        owners: Vec<OwnerRange>,
+        weight: u32,
+    ) {
+        let Unplanned { held, ticket, event, attempt } = scan;
         let key = (ticket.owner, ticket.number);
-        let (owners, kind) = (OwnerRange::cut_behind(&shards.ends), shards.kind);
         let (next, out, is_changed) = (0, 0, false);
         let planned =
-            Planned { held, ticket, event, is_again, kind, shards, owners, next, out, is_changed };
+            Planned { held, ticket, event, attempt, plan, owners, weight, next, out, is_changed };
         self.scans.insert(key, planned);
         self.turns.push(&ticket, key);
     }
 
     /// None: nothing waits, or the window is full. `begins` is told of each scan whose first shard goes
     /// out for the first time.
-    pub(super) fn next(&mut self, begins: impl FnOnce(&mut Ticket)) -> Option<(H, Part)> {
+    pub(super) fn next(&mut self, begins: impl FnOnce(&mut Ticket, Attempt)) -> Option<(H, Part)> {
         if self.window <= self.out {
             return None;
         }
@@ -71,26 +90,25 @@ impl<H: Clone> Planning<H> {
         };
         self.scheduled_next = !self.scheduled_next;
         let scan = self.scans.get_mut(&key)?;
-        if scan.next == 0 && !scan.is_again {
-            begins(&mut scan.ticket);
+        if scan.next == 0 && scan.attempt != Attempt::Again {
+            begins(&mut scan.ticket, scan.attempt);
         }
         let of = scan.owners.len();
         let part = Part {
             ticket: scan.ticket,
             event: scan.event.clone(),
             home: self.home,
-            kind: scan.kind,
-            config_version: scan.shards.config_version,
+            plan: scan.plan,
             owners: std::mem::take(&mut scan.owners[scan.next]),
-            weight: weight(scan.shards.records / of as u64),
+            weight: scan.weight,
             number: scan.next as u32,
             of: of as u32,
-            is_again: scan.is_again,
-            is_skipped: scan.is_changed && !scan.is_again,
+            attempt: scan.attempt,
+            is_skipped: scan.is_changed && scan.attempt.next().is_some(),
         };
         scan.next += 1;
         scan.out += 1;
-        self.out += 1;
+        self.out += u64::from(scan.weight);
         if scan.next < scan.owners.len() {
             self.turns.push(&scan.ticket, key);
         }
@@ -99,16 +117,17 @@ impl<H: Clone> Planning<H> {
 
     /// A part is judged. Returns its scan if it has to be planned again.
     pub(super) fn landed(&mut self, ack: &PartAck) -> Option<Unplanned<H>> {
-        self.out -= 1;
         let key = (ack.ticket.owner, ack.ticket.number);
         let scan = self.scans.get_mut(&key)?;
+        self.out -= u64::from(scan.weight);
         scan.out -= 1;
         scan.is_changed |= ack.is_changed;
         if scan.next < scan.owners.len() || 0 < scan.out {
             return None;
         }
-        let Planned { held, ticket, event, is_again, is_changed, .. } = self.scans.remove(&key)?;
-        (is_changed && !is_again).then_some(Unplanned { held, ticket, event, is_again: true })
+        let Planned { held, ticket, event, attempt, is_changed, .. } = self.scans.remove(&key)?;
+        let attempt = attempt.next().filter(|_| is_changed)?;
+        Some(Unplanned { held, ticket, event, attempt })
     }
 }
 

@@ -85,10 +85,11 @@ fn shards_find_what_a_whole_zone_finds_at_any_size_and_on_any_worker() {
     }
 }
 
-/// A store in which something happens while a zone is read in shards.
+/// A store in which something happens while a zone is read in shards, and which counts how often one is cut.
 struct Disturbed {
     inner: memory::Memory,
     read: AtomicUsize,
+    cut: Arc<AtomicUsize>,
     disturb: fn(&memory::Memory, usize) -> Result<(), StoreError>,
 }
 
@@ -106,6 +107,7 @@ impl SnapshotStore for Disturbed {
     }
 
     async fn cut(&self, asset: AssetId, records_max: usize) -> Result<Option<Shards>, StoreError> {
+        self.cut.fetch_add(1, Ordering::SeqCst);
         self.inner.cut(asset, records_max).await
     }
 
@@ -124,7 +126,12 @@ const PRIVATE: CheckId = CheckId::new("dns.private_address");
 const TLS: CheckId = CheckId::new("zone.tls_min_version");
 
 fn a_zone() -> memory::Memory {
-    let lines: Vec<String> = (0..9).map(|host| format!("host-{host} A 10.0.0.1")).collect();
+    a_zone_of(9)
+}
+
+/// So many hosts with private addresses, and one more record.
+fn a_zone_of(hosts: usize) -> memory::Memory {
+    let lines: Vec<String> = (0..hosts).map(|host| format!("host-{host} A 10.0.0.1")).collect();
     let mut zone = ZoneSnapshot::from_text(ZONE, "a.test", &lines.join("\n"));
     let www = Record::new("www.a.test", RecordType::A, "192.0.2.9");
     let mut records = std::mem::take(&mut zone.records).into_vec();
@@ -142,15 +149,29 @@ fn scan(
     round: u64,
     disturb: fn(&memory::Memory, usize) -> Result<(), StoreError>,
 ) -> (usize, bool) {
+    let (found, cuts) = scan_in_shards_of(2, inner, sink, round, disturb);
+    assert!(0 < cuts);
+    found
+}
+
+/// As [`scan`], and how often the zone was cut.
+fn scan_in_shards_of(
+    shard_records: usize,
+    inner: &memory::Memory,
+    sink: &sinks::memory::Memory,
+    round: u64,
+    disturb: fn(&memory::Memory, usize) -> Result<(), StoreError>,
+) -> ((usize, bool), usize) {
     let mut job = job(inner.clone(), sink.clone(), vec![(ZONE.0, SLOW)], round);
-    job.config.shard_records = 2;
-    let read = AtomicUsize::new(0);
-    job.stores.slow = Arc::new(Disturbed { inner: inner.clone(), read, disturb });
+    job.config.shard_records = shard_records;
+    let (read, cut) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let (inner, cuts) = (inner.clone(), Arc::clone(&cut));
+    job.stores.slow = Arc::new(Disturbed { inner, read, cut, disturb });
     let summary = run(CommunicationConfig::Process(2), job);
     assert_eq!((summary.open_tickets, summary.stats.emitted), (0, 1));
     let open = sink.open();
     let of = |id: CheckId| open.keys().filter(|(_, check, _)| *check == id).count();
-    (of(PRIVATE), of(TLS) == 1)
+    ((of(PRIVATE), of(TLS) == 1), cuts.load(Ordering::SeqCst))
 }
 
 /// Of nine hosts the first is left, and TLS is new.
@@ -208,4 +229,26 @@ fn of_a_zone_that_keeps_changing_nothing_is_resolved() {
     };
     assert_eq!(scan(&store, &sink, 2, change), (9, true));
     assert_eq!(scan(&store, &sink, 3, |_, _| Ok(())), (1, false));
+}
+
+#[test]
+fn what_is_no_larger_than_a_shard_is_not_cut_and_what_turns_out_larger_is() {
+    let shard_records = SLOW as usize + 100;
+    let scan =
+        |store, sink, round, disturb| scan_in_shards_of(shard_records, store, sink, round, disturb);
+    let (store, sink) = (a_zone(), sinks::memory::Memory::default());
+    let refuse = |_: &memory::Memory, _| -> Result<(), StoreError> { panic!("it is no shard") };
+    assert_eq!(scan(&store, &sink, 1, refuse), ((9, true), 0));
+    repair(&store);
+    assert_eq!(scan(&store, &sink, 2, refuse), ((1, false), 0));
+
+    let (store, sink) = (a_zone_of(4_000), sinks::memory::Memory::default());
+    assert_eq!(scan(&store, &sink, 1, |_, _| Ok(())), ((4_000, true), 1));
+    let change_once = |store: &memory::Memory, read| {
+        if read == 1 {
+            repair(store);
+        }
+        Ok(())
+    };
+    assert_eq!(scan(&store, &sink, 2, change_once), ((1, false), 2));
 }

@@ -8,8 +8,8 @@ use crate::checks::ALL;
 use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::model::{
-    Asked, AssetId, ConfigVersion, Cost, HandedOver, Lane, Origin, PerLane, Reason, ScanSequence,
-    Snapshot, Spent, UnixTime, UnknownReason, Verdict, ZoneSnapshot,
+    Asked, AssetId, AssetKind, ConfigVersion, Cost, HandedOver, Lane, Origin, PerLane, Reason,
+    ScanSequence, Snapshot, Spent, UnixTime, UnknownReason, Verdict, ZoneSnapshot,
 };
 use crate::operators::assembling::Assembling;
 use crate::operators::check::Case;
@@ -116,7 +116,12 @@ impl World {
         match event.lane {
             Lane::Fast => self.fast.push(ticket),
             Lane::Slow => {
-                self.unplanned.push(Unplanned { held: (), ticket, event, is_again: false });
+                let attempt = [Attempt::Whole, Attempt::InShards][self.dice.below(2)];
+                let scan = Unplanned { held: (), ticket, event, attempt };
+                match attempt {
+                    Attempt::Whole => self.planning.begin_whole(scan),
+                    Attempt::InShards | Attempt::Again => self.unplanned.push(scan),
+                }
             }
         }
     }
@@ -129,21 +134,27 @@ impl World {
             } else {
                 let ends = (0..self.dice.below(5)).map(|end| format!("{end}.test")).collect();
                 let (kind, config_version) = (AssetKind::Zone, ConfigVersion(1));
-                self.planning.begin(scan, Shards { kind, config_version, records: 9, ends });
+                self.planning.begin(scan, &Shards { kind, config_version, records: 9, ends });
             }
         }
-        self.parts.extend(std::iter::from_fn(|| self.planning.next(|_| {})).map(|((), part)| part));
+        let out = std::iter::from_fn(|| self.planning.next(|_, _| {}));
+        self.parts.extend(out.map(|((), part)| part));
     }
 
     /// A part is read and judged, or not: a time-out, another version, a check that panics.
     fn read(&mut self) {
-        let Some(part) = self.dice.any(&mut self.parts) else { return };
+        let Some(mut part) = self.dice.any(&mut self.parts) else { return };
         let read = match self.dice.below(6) {
             _ if part.is_skipped => Read::Skipped,
             0 => Read::Changed,
-            1 => Read::Failed,
+            1 if part.plan.is_some() => Read::Failed,
+            1 => Read::Changed,
             _ => Read::Whole,
         };
+        if read == Read::Whole {
+            let (kind, config_version) = (AssetKind::Zone, ConfigVersion(1));
+            part.plan = Some(Plan { kind, config_version });
+        }
         let zone = ZoneSnapshot::from_text(part.event.asset, "test", "@ A 10.0.0.1");
         let snapshot = (read == Read::Whole).then_some(Snapshot::Zone(zone));
         let panicked = self.dice.below(3) == 0;
@@ -185,7 +196,7 @@ fn each_ticket_comes_back_once_whatever_happens_to_its_scan() {
     let meter = Telemetry::default().lane(Lane::Slow, Clock::system());
     for seed in 0..SCHEDULES {
         let mut dice = Dice(seed);
-        let (dispatcher, window) = (dispatcher(&mut dice), 1 + dice.below(6));
+        let (dispatcher, window) = (dispatcher(&mut dice), 1 + dice.below(6) as u64);
         let mut world = World {
             dice,
             dispatcher,
@@ -204,7 +215,7 @@ fn each_ticket_comes_back_once_whatever_happens_to_its_scan() {
             world.step();
             steps += 1;
             assert!(steps < 1_000_000, "seed {seed}: a ticket is lost");
-            assert!(world.parts.len() <= window, "seed {seed}: more is out than the window");
+            assert!(world.parts.len() as u64 <= window, "seed {seed}: more is out than the window");
         }
         let World { dispatcher, planning, assembling, .. } = &world;
         assert_eq!(dispatcher.open_tickets(), 0, "seed {seed}");
@@ -239,8 +250,9 @@ fn giants_that_somebody_waits_for_and_those_that_are_scheduled_take_turns() {
         let ends = ["a.test", "b.test"].map(str::to_owned).to_vec();
         let (kind, config_version) = (AssetKind::Zone, ConfigVersion(1));
         let shards = Shards { kind, config_version, records: 9, ends };
-        planning.begin(Unplanned { held: (), ticket, event, is_again: false }, shards);
+        let scan = Unplanned { held: (), ticket, event, attempt: Attempt::InShards };
+        planning.begin(scan, &shards);
     }
-    let out = std::iter::from_fn(|| planning.next(|_| {})).map(|((), part)| part.ticket.number);
+    let out = std::iter::from_fn(|| planning.next(|_, _| {})).map(|((), part)| part.ticket.number);
     assert_eq!(out.collect::<Vec<_>>(), [1, 3, 2, 3, 1, 3, 2, 1, 2]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 
-use super::snapshots::{ACCOUNTS, account, record, zone, zones};
+use super::snapshots::{ACCOUNTS, account, aside, record, zone, zones};
 use super::{Database, DatabaseError, Parameter};
 use crate::model::{
     AssetId, AssetKind, ConfigVersion, NamesBelow, OwnerRange, Record, Records, Snapshot,
@@ -110,13 +110,7 @@ pub(super) async fn load(
     })
     .await?;
     match (zones.into_iter().next(), accounts.first()) {
-        (Some(row), _) => {
-            // Thousands of records take milliseconds, for which others would wait on this thread.
-            match tokio::task::spawn_blocking(move || zone(&row)).await {
-                Ok(zone) => zone.map(Some),
-                Err(err) => std::panic::resume_unwind(err.into_panic()),
-            }
-        }
+        (Some(row), _) => aside(move || zone(&row)).await.map(Some),
         (None, Some(row)) => account(row).map(Some),
         (None, None) => Ok(None),
     }

@@ -126,11 +126,18 @@ impl SnapshotStore for Database {
                 client.query(&ZONES_UP_TO, &of_zones),
                 client.query(ACCOUNTS, &of_accounts)
             )?;
-            let zones = zones.iter().map(found_zone);
             let accounts = accounts
                 .iter()
                 .map(|row| account(row).map(|account| (account.asset(), Found::Snapshot(account))));
-            zones.chain(accounts).collect::<Result<_, DatabaseError>>()
+            let mut found: BTreeMap<_, _> = accounts.collect::<Result<_, DatabaseError>>()?;
+            let records = zones.iter().map(|row| row.try_get::<_, i32>(16).map(i64::from));
+            let records: i64 = records.sum::<Result<_, _>>()?;
+            let decode = move || zones.iter().map(found_zone).collect::<Result<Vec<_>, _>>();
+            found.extend(match records <= DECODED_HERE_MAX {
+                true => decode()?,
+                false => aside(decode).await?,
+            });
+            Ok::<_, DatabaseError>(found)
         };
         found.await.map_err(|err| failed(format!("{} snapshots", assets.len()), err))
     }
@@ -170,6 +177,17 @@ impl SnapshotStore for Database {
     ) -> Result<Option<(ConfigVersion, BTreeMap<String, NamesBelow>)>, StoreError> {
         let below = shards::below(self, zone, parents).await;
         below.map_err(|err| failed(format!("the names of zone {}", zone.0), err))
+    }
+}
+
+/// More records take milliseconds, and are decoded aside.
+const DECODED_HERE_MAX: i64 = 2_000;
+
+/// On a thread of its own: others would wait on this one.
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(err) => std::panic::resume_unwind(err.into_panic()),
     }
 }
 
