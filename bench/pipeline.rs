@@ -123,19 +123,18 @@ impl Pipeline {
             false => None,
         };
         let workers = Workers { threads: self.workers, processes: self.processes.into() };
-        let started = clock.now();
-        let mut pass = "fresh";
+        let (mut started, mut pass) = (clock.now(), "fresh");
         loop {
             let settings = Lead::of(&Config::default());
             let ran = Pass::over(&server, &connections, &clock, workers, settings).await?;
             let old = old.map(|old| old[usize::from(pass == "same")]);
             let findings = server.open_insights().await?;
             print(self.json, &self.figures(pass, &report, &ran, findings, old))?;
-            let is_over = self.same_seconds <= clock.now().since(started).as_secs();
-            if pass == "same" && is_over {
-                return Ok(());
+            match pass {
+                "fresh" => (started, pass) = (clock.now(), "same"),
+                _ if clock.now().since(started).as_secs() < self.same_seconds => {}
+                _ => return Ok(()),
             }
-            pass = "same";
         }
     }
 

@@ -32,7 +32,7 @@ use crate::telemetry::{LaneMeter, ShardEnd, Stage};
 
 /// A shard that could not be read so often, by a store that could be reached, is given up.
 const TRIES_MAX: u32 = 5;
-/// While so many queries fly, the next one waits until it is full: a zone costs half as much then.
+/// While so many queries fly, the next one waits until it is full: small ones would make room for small ones.
 const FLIGHTS_MIN: usize = 2;
 
 /// How much one worker reads at once.

@@ -83,18 +83,21 @@ impl Dispatcher {
     fn hand_over(&mut self, open: Open, handed_over: HandedOver) {
         let Open { asset, taken, lane, checks, mut requests, .. } = open;
         let HandedOver { records, request } = handed_over;
-        requests.extend(request);
+        requests.retain(|id| Some(*id) != request);
         self.agenda.resize(taken, records.into());
         self.agenda.put_back(taken);
         let lane = match self.agenda.standing(asset) {
             Standing::Idle(lane, _) => {
-                for id in requests {
-                    self.requests.queue(Request { id, asset, checks: checks.clone() }, lane);
+                let asked = requests.into_iter().map(|id| (id, checks.clone()));
+                // It stands for a scan with all checks, for which somebody may have asked before.
+                for (id, checks) in asked.chain(request.map(|id| (id, Asked::All))) {
+                    self.requests.queue(Request { id, asset, checks }, lane);
                 }
                 lane
             }
             // It was removed meanwhile.
             Standing::UnderWay(_) | Standing::Unknown => {
+                requests.extend(request);
                 self.requests.answer(&requests, false);
                 lane
             }

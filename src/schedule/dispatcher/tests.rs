@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lanes::Lanes;
-use crate::model::{AssetId, HandedOver};
+use crate::model::{AssetId, CheckId, HandedOver};
 use crate::schedule::{Answer, Cadences, Held, HeldBack, Limits, Listed, Request};
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
@@ -354,6 +354,23 @@ fn a_scan_that_is_handed_over_comes_back_in_the_lane_that_its_records_ask_for() 
     dispatcher.release(&ticket, NOON);
     assert_eq!(dispatcher.answers(), [7, 8].map(|id| Answer { id, is_scanned: true }));
     assert!(dispatcher.next(NOON).is_none(), "it is done");
+}
+
+#[test]
+fn a_scan_of_some_checks_that_is_handed_over_comes_back_with_all_that_was_asked_for_meanwhile() {
+    let mut dispatcher = dispatcher(Rate::Max, Ending::Drained, &[(10, None)]);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is due");
+    dispatcher.release(&ticket, NOON);
+    let some = Asked::Only(vec![CheckId::new("a.check")]);
+    dispatcher.request(Request { id: 7, asset: event.asset, checks: some.clone() }, |_| false);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is asked for");
+    assert_eq!(event.checks, some);
+    let handed_over = Some(HandedOver { records: 9_000, request: Some(8) });
+    dispatcher.release(&Ticket { handed_over, ..ticket }, NOON);
+    let (ticket, event) = dispatcher.next(NOON).expect("it is still asked for");
+    assert_eq!(event.checks, Asked::All);
+    dispatcher.release(&ticket, NOON);
+    assert_eq!(dispatcher.answers(), [7, 8].map(|id| Answer { id, is_scanned: true }));
 }
 
 #[test]
