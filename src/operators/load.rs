@@ -46,6 +46,10 @@ pub struct LoadLimits {
     pub weight_max: u32,
 }
 
+/// While a worker has so many queries in the air, the next one waits until it is full, unless somebody waits
+/// for it: small ones would make room for small ones.
+pub(super) const FLIGHTS_MIN: usize = 2;
+
 /// A scan that meets so many times the records that were predicted is handed over.
 const TOO_LARGE: u64 = 4;
 
@@ -96,8 +100,11 @@ pub fn load<'s>(
             });
             loop {
                 let (assets_max, weight_max) = (limits.assets_max, concurrency.limit());
-                while let Some(mut batch) =
-                    next_batch(&mut waiting, flying_weight, assets_max, weight_max)
+                while (flights.len() < FLIGHTS_MIN
+                    || 0 < waiting.requested()
+                    || assets_max <= waiting.len())
+                    && let Some(mut batch) =
+                        next_batch(&mut waiting, flying_weight, assets_max, weight_max)
                 {
                     flying_weight += weight(&batch);
                     for waiting in &mut batch {
@@ -225,111 +232,4 @@ fn join(waiting: Waiting, found: &mut Answers) -> (Held, Result<Loaded, Ticket>)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use async_trait::async_trait;
-    use timely::dataflow::operators::ToStream;
-    use timely::dataflow::operators::capture::{Capture, Extract};
-    use timely::dataflow::operators::vec::Map;
-
-    use super::*;
-    use crate::checks;
-    use crate::clock::Clock;
-    use crate::model::{
-        Asked, Cost, Lane, Origin, Reason, Reference, ScanSequence, Spent, UnixTime, ZoneSnapshot,
-    };
-    use crate::store::{StoreError, memory};
-    use crate::telemetry::Telemetry;
-
-    /// Counts the assets that are loaded at the same time.
-    struct Counting {
-        inner: memory::Memory,
-        flying: AtomicUsize,
-        flying_max: AtomicUsize,
-    }
-
-    #[async_trait]
-    impl SnapshotStore for Counting {
-        async fn load(
-            &self,
-            assets: &[AssetId],
-        ) -> Result<BTreeMap<AssetId, Snapshot>, StoreError> {
-            let flying = self.flying.fetch_add(assets.len(), Ordering::SeqCst) + assets.len();
-            self.flying_max.fetch_max(flying, Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            let zones = self.inner.load(assets).await;
-            self.flying.fetch_sub(assets.len(), Ordering::SeqCst);
-            zones
-        }
-
-        async fn resolve(
-            &self,
-            names: &BTreeSet<String>,
-        ) -> Result<BTreeMap<String, Reference>, StoreError> {
-            self.inner.resolve(names).await
-        }
-    }
-
-    fn event(asset: i64, weight: u32) -> (Ticket, ScanEvent) {
-        let event = ScanEvent {
-            asset: AssetId(asset),
-            sequence: ScanSequence(1),
-            checks: Asked::All,
-            reason: Reason::Scheduled,
-            scheduled_at: UnixTime::from_micros(0),
-            cost: Cost { weight, ..Cost::default() },
-            lane: Lane::Fast,
-        };
-        let number = asset.cast_unsigned();
-        let since = event.scheduled_at;
-        (
-            Ticket {
-                number,
-                owner: 0,
-                weight,
-                emitted_at: since,
-                since,
-                spent: Spent::default(),
-                handed_over: None,
-                origin: Origin::Agenda,
-            },
-            event,
-        )
-    }
-
-    #[test]
-    fn each_event_leaves_once_and_weight_bounds_what_flies() {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let zone = |asset| ZoneSnapshot::from_text(AssetId(asset), "a.test", "@ A 192.0.2.1");
-        let inner = memory::Memory::new((0..15).map(|asset| Snapshot::Zone(zone(asset))));
-        let (flying, flying_max) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let counting = Arc::new(Counting { inner, flying, flying_max });
-
-        let (store, handle) = (Arc::clone(&counting), runtime.handle().clone());
-        let (loaded, vanished) = timely::execute_directly(move |worker| {
-            worker.dataflow::<Epoch, _, _>(|scope| {
-                // The last one is heavier than all that may fly.
-                let events: Vec<_> =
-                    (0..19).map(|asset| event(asset, 3)).chain([event(19, 99)]).collect();
-                let limits = LoadLimits { assets_max: 2, weight_max: 10 };
-                let events = events.to_stream(scope);
-                let meter = Telemetry::default().lane(Lane::Fast, Clock::system());
-                let loading = Loading::default();
-                let (loaded, vanished) =
-                    load(events, meter, &handle, store, checks::ALL, loading, limits);
-                let loaded = loaded.map(|loaded| loaded.snapshot.asset().0);
-                let vanished = vanished.map(|ticket| ticket.number);
-                (loaded.capture(), vanished.capture())
-            })
-        });
-
-        // Sorted by `extract`; all at one time.
-        assert_eq!(loaded.extract(), [(0, (0..15).collect())]);
-        assert_eq!(vanished.extract(), [(0, (15..20).collect())]);
-        let flying_max = counting.flying_max.load(Ordering::SeqCst);
-        assert!((1..=3).contains(&flying_max), "{flying_max} scans of weight 3 flew at once");
-    }
-}
+mod tests;
