@@ -46,10 +46,6 @@ pub struct LoadLimits {
     pub weight_max: u32,
 }
 
-/// While a worker has so many queries in the air, the next one waits until it is full, unless somebody waits
-/// for it: small ones would make room for small ones.
-pub(super) const FLIGHTS_MIN: usize = 2;
-
 /// A scan that meets so many times the records that were predicted is handed over.
 const TOO_LARGE: u64 = 4;
 
@@ -100,11 +96,8 @@ pub fn load<'s>(
             });
             loop {
                 let (assets_max, weight_max) = (limits.assets_max, concurrency.limit());
-                while (flights.len() < FLIGHTS_MIN
-                    || 0 < waiting.requested()
-                    || assets_max <= waiting.len())
-                    && let Some(mut batch) =
-                        next_batch(&mut waiting, flying_weight, assets_max, weight_max)
+                while let Some(mut batch) =
+                    next_batch(&mut waiting, flying_weight, assets_max, weight_max)
                 {
                     flying_weight += weight(&batch);
                     for waiting in &mut batch {

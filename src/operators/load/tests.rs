@@ -1,16 +1,12 @@
 //! Queries that wait, and those that fly.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use timely::dataflow::InputHandle;
+use timely::dataflow::operators::ToStream;
 use timely::dataflow::operators::capture::{Capture, Extract};
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Input, ToStream};
-use tokio::sync::Semaphore;
 
 use super::*;
 use crate::checks;
@@ -105,64 +101,4 @@ fn each_event_leaves_once_and_weight_bounds_what_flies() {
     assert_eq!(vanished.extract(), [(0, (15..20).collect())]);
     let flying_max = counting.flying_max.load(Ordering::SeqCst);
     assert!((1..=3).contains(&flying_max), "{flying_max} scans of weight 3 flew at once");
-}
-
-/// Lets one query pass for each permit, notes how many assets it asks for, and has none of them.
-struct Gate {
-    permits: Semaphore,
-    queries: Mutex<Vec<usize>>,
-}
-
-#[async_trait]
-impl SnapshotStore for Gate {
-    async fn load(&self, assets: &[AssetId]) -> Result<BTreeMap<AssetId, Snapshot>, StoreError> {
-        self.queries.lock().unwrap().push(assets.len());
-        self.permits.acquire().await.unwrap().forget();
-        Ok(BTreeMap::new())
-    }
-
-    async fn resolve(
-        &self,
-        _names: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, Reference>, StoreError> {
-        Ok(BTreeMap::new())
-    }
-}
-
-#[test]
-fn while_two_queries_fly_the_next_one_waits_until_it_is_full() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let handle = runtime.handle().clone();
-    timely::execute_directly(move |worker| {
-        let gate = Arc::new(Gate { permits: Semaphore::new(0), queries: Mutex::default() });
-        let (store, mut input) = (Arc::clone(&gate), InputHandle::new());
-        worker.dataflow::<Epoch, _, _>(|scope| {
-            let limits = LoadLimits { assets_max: 3, weight_max: 100 };
-            let meter = Telemetry::default().lane(Lane::Fast, Clock::system());
-            let (events, loading) = (scope.input_from(&mut input), Loading::default());
-            load(events, meter, &handle, store, checks::ALL, loading, limits);
-        });
-        // Asset by asset; then a landing.
-        for (assets, flown) in
-            [(0..1, vec![1]), (1..2, vec![1, 1]), (2..5, vec![1, 1, 3]), (5..7, vec![1, 1, 3, 2])]
-        {
-            for asset in assets {
-                input.send(event(asset, 1));
-                input.flush();
-                for _ in 0..10 {
-                    worker.step();
-                }
-            }
-            if flown.len() == 4 {
-                gate.permits.add_permits(4);
-            }
-            let has_flown = || gate.queries.lock().unwrap().len() == flown.len();
-            let mut steps = 0..10_000;
-            while !has_flown() && steps.next().is_some() {
-                worker.step_or_park(Some(Duration::from_millis(1)));
-            }
-            assert_eq!(*gate.queries.lock().unwrap(), flown);
-        }
-        input.close();
-    });
 }
