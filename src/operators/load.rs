@@ -206,10 +206,14 @@ async fn query(
 /// What a scan may load: its credits stand for no more.
 fn bounded(waiting: &Waiting) -> (AssetId, u64) {
     let ScanEvent { asset, cost, .. } = waiting.event;
-    let predicted = u64::from(cost.weight) * lanes::RECORDS_PER_CREDIT;
     // What weighs as much as anything can was known to be large.
     let is_giant = lanes::WEIGHT_MAX <= cost.weight;
-    (asset, if is_giant { u64::MAX } else { predicted * TOO_LARGE })
+    (asset, if is_giant { u64::MAX } else { records_max(cost.weight) })
+}
+
+/// More than so many records are not what was predicted.
+pub(super) fn records_max(weight: u32) -> u64 {
+    u64::from(weight) * lanes::RECORDS_PER_CREDIT * TOO_LARGE
 }
 
 fn join(waiting: Waiting, found: &mut Answers) -> (Held, Result<Loaded, Ticket>) {

@@ -20,7 +20,7 @@ use tracing::Instrument;
 use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
-use super::load::LoadLimits;
+use super::load::{LoadLimits, records_max};
 use super::part::{Attempt, LoadedPart, Part, Plan, Read};
 use super::persist::persist_at_most;
 use super::turns::{self, Turns};
@@ -40,7 +40,7 @@ const FLIGHTS_MIN: usize = 2;
 pub struct RangeLimits {
     /// Of a query: zones that are not cut.
     pub load: LoadLimits,
-    /// A zone with more has to be cut.
+    /// A zone with more has to be cut, as one with four times the records that were predicted.
     pub shard_records: usize,
 }
 
@@ -233,9 +233,10 @@ async fn read_whole(
     limits: RangeLimits,
     meter: LaneMeter,
 ) -> Vec<(Read, Option<Snapshot>)> {
-    let records_max = limits.shard_records as u64;
-    let assets: Vec<(AssetId, u64)> =
-        zones.iter().map(|part| (part.event.asset, records_max)).collect();
+    // As in the fast lane: their credits stand for no more.
+    let bounded =
+        |part: &Part| (part.event.asset, records_max(part.weight).min(limits.shard_records as u64));
+    let assets: Vec<(AssetId, u64)> = zones.iter().map(bounded).collect();
     let found = persist_at_most(TRIES_MAX, meter.loads, || {
         store::load_up_to_with_references(&*store, checks, &assets)
     });

@@ -251,4 +251,10 @@ fn what_is_no_larger_than_a_shard_is_not_cut_and_what_turns_out_larger_is() {
         Ok(())
     };
     assert_eq!(scan(&store, &sink, 2, change_once), ((1, false), 2));
+
+    // No larger than a shard, but four times as large as its credits stand for.
+    let hosts = 5 * SLOW as usize;
+    let (store, sink) = (a_zone_of(hosts), sinks::memory::Memory::default());
+    let scanned = scan_in_shards_of(2 * hosts, &store, &sink, 1, |_, _| Ok(()));
+    assert_eq!(scanned, ((hosts, true), 1));
 }
