@@ -25,8 +25,8 @@ use std::rc::Rc;
 use scanflow::clock::Clock;
 use scanflow::model::{Epoch, Lane, PerLane, ScanEvent, Ticket};
 use scanflow::operators::{
-    PlanLimits, RangeLimits, Source, Turns, assemble, check, load, load_range, partition_by_cost,
-    plan, schedule, write,
+    PlanLimits, RangeLimits, Reader, Source, Turns, assemble, check, load, load_range,
+    partition_by_cost, plan, schedule, write,
 };
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 use timely::dataflow::{Scope, StreamVec};
@@ -71,15 +71,20 @@ struct LaneParts<'j> {
 }
 
 impl LaneParts<'_> {
+    fn reader(&self) -> Reader {
+        Reader { store: self.job.stores[self.lane].clone(), checks: self.job.checks }
+    }
+
     /// From events to the tickets of what is durable.
     fn fast<'s>(self, events: Events<'s>) -> Tickets<'s> {
+        let reader = self.reader();
         let LaneParts { lane, job, clock, runtime, turns } = self;
-        let (limits, store) = (job.config.lane[lane], job.stores[lane].clone());
+        let limits = job.config.lane[lane];
         let meter = job.telemetry.lane(lane, clock.clone());
 
-        let loading = job.feed.loading();
+        let (loading, taking) = (job.feed.loading(), turns.clone());
         let (loaded, vanished) =
-            load(events, meter.clone(), runtime, store, job.checks, loading, limits.load);
+            load(events, meter.clone(), runtime, reader, loading, limits.load, taking);
 
         let outcomes = check(loaded, meter.clone(), job.checks, job.policy.clone(), turns);
 
@@ -89,20 +94,20 @@ impl LaneParts<'_> {
 
     /// From events to the tickets of what is durable, by shards.
     fn slow<'s>(self, events: Events<'s>) -> Tickets<'s> {
+        let reader = self.reader();
         let LaneParts { lane, job, clock, runtime, turns } = self;
-        let (limits, store) = (job.config.lane[lane], job.stores[lane].clone());
+        let limits = job.config.lane[lane];
         let meter = job.telemetry.lane(lane, clock.clone());
         let (shards_done, shard_acks) = events.scope().feedback(0);
 
         let shard_records = job.config.shard_records;
         let cuts = PlanLimits { shard_records, ..PlanLimits::default() };
-        let (stored, loading) = (store.clone(), job.feed.loading());
+        let (store, loading) = (reader.store.clone(), job.feed.loading());
         let (parts, vanished) =
-            plan(events, shard_acks, meter.clone(), runtime, stored, loading, cuts);
+            plan(events, shard_acks, meter.clone(), runtime, store, loading, cuts);
 
         let ranges = RangeLimits { load: limits.load, shard_records };
-        let loaded =
-            load_range(parts, meter.clone(), runtime, store, job.checks, ranges, turns.clone());
+        let loaded = load_range(parts, meter.clone(), runtime, reader, ranges, turns.clone());
 
         let policy = job.policy.clone();
         let chunks = check(loaded, meter.clone(), job.checks, policy, turns.clone());

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
@@ -22,11 +21,12 @@ use super::flights::Flights;
 use super::line::Line;
 use super::loading::Loading;
 use super::persist::persist;
+use super::reader::Reader;
 use super::share::share;
-use crate::checks::Checks;
+use super::turns::Turns;
 use crate::lanes::{self, Concurrency};
 use crate::model::{AssetId, Epoch, HandedOver, ScanEvent, Snapshot, Ticket};
-use crate::store::{self, Found, SnapshotStore};
+use crate::store::Found;
 use crate::telemetry::{End, LaneMeter, Stage, Tries};
 
 /// A scan that can be judged.
@@ -65,10 +65,10 @@ pub fn load<'s>(
     events: StreamVec<'s, Epoch, (Ticket, ScanEvent)>,
     meter: LaneMeter,
     runtime: &Handle,
-    store: Arc<dyn SnapshotStore>,
-    checks: Checks,
+    reader: Reader,
     loading: Loading,
     limits: LoadLimits,
+    turns: Turns,
 ) -> (StreamVec<'s, Epoch, Loaded>, StreamVec<'s, Epoch, Ticket>) {
     let (scope, lane) = (events.scope(), meter.lane);
     let mut builder = OperatorBuilder::new(format!("load({lane})"), scope);
@@ -106,7 +106,7 @@ pub fn load<'s>(
                     }
                     let assets: Vec<(AssetId, u64)> = batch.iter().map(bounded).collect();
                     let span = tracing::info_span!("load", %lane, assets = assets.len());
-                    let query = query(Arc::clone(&store), checks, assets, meter.loads.clone());
+                    let query = query(reader.clone(), assets, meter.loads.clone());
                     flights.launch((batch, now), query.instrument(span));
                 }
                 let Some(((batch, asked_at), mut found)) = flights.land() else { break };
@@ -127,6 +127,7 @@ pub fn load<'s>(
                 }
             }
             gauge.set(concurrency.limit());
+            turns.fast_reads(flights.len() != 0);
             emit(&mut output, &mut done);
         }
     });
@@ -176,19 +177,13 @@ fn weight(batch: &[Waiting]) -> u64 {
     batch.iter().map(|waiting| u64::from(waiting.event.cost.weight)).sum()
 }
 
-async fn query(
-    store: Arc<dyn SnapshotStore>,
-    checks: Checks,
-    assets: Vec<(AssetId, u64)>,
-    tries: Tries,
-) -> Answers {
-    let load = || store::load_up_to_with_references(&*store, checks, &assets);
-    let found = persist(tries.clone(), load).await;
+async fn query(reader: Reader, assets: Vec<(AssetId, u64)>, tries: Tries) -> Answers {
+    let found = persist(tries.clone(), || reader.load_up_to(&assets)).await;
     let too_large = found.iter().filter(|(_, found)| matches!(found, Found::TooLarge(_)));
     let too_large: Vec<AssetId> = too_large.map(|(asset, _)| *asset).collect();
     let mut requests = BTreeMap::new();
     if !too_large.is_empty() {
-        requests = persist(tries, || store.hand_over(&too_large)).await;
+        requests = persist(tries, || reader.store.hand_over(&too_large)).await;
     }
     let answer = |(asset, found)| {
         let answer = match found {
@@ -229,4 +224,4 @@ fn join(waiting: Waiting, found: &mut Answers) -> (Held, Result<Loaded, Ticket>)
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

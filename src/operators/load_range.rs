@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use timely::dataflow::StreamVec;
@@ -23,11 +22,11 @@ use super::flights::Flights;
 use super::load::{LoadLimits, records_max};
 use super::part::{Attempt, LoadedPart, Part, Plan, Read};
 use super::persist::persist_at_most;
-use super::turns::{self, Turns};
-use crate::checks::Checks;
+use super::reader::Reader;
+use super::turns::{self, Pause, Turns};
 use crate::lanes::Concurrency;
-use crate::model::{AssetId, Epoch, Origin, Snapshot, UnixTime};
-use crate::store::{self, Found, SnapshotStore};
+use crate::model::{AssetId, Epoch, Origin, Snapshot};
+use crate::store::Found;
 use crate::telemetry::{LaneMeter, ShardEnd, Stage};
 
 /// A shard that could not be read so often, by a store that could be reached, is given up.
@@ -49,8 +48,7 @@ pub fn load_range<'s>(
     parts: StreamVec<'s, Epoch, Part>,
     meter: LaneMeter,
     runtime: &Handle,
-    store: Arc<dyn SnapshotStore>,
-    checks: Checks,
+    reader: Reader,
     limits: RangeLimits,
     turns: Turns,
 ) -> StreamVec<'s, Epoch, LoadedPart> {
@@ -65,6 +63,7 @@ pub fn load_range<'s>(
     let mut output = Output::from(output);
     let mut flights = Flights::new(scope, &builder.operator_info(), runtime);
     let mut alarm = Alarm::new(scope.activator_for(builder.operator_info().address));
+    turns.slow_reads(scope.activator_for(builder.operator_info().address));
     let workers = scope.peers();
 
     builder.build(move |_capabilities| {
@@ -72,7 +71,7 @@ pub fn load_range<'s>(
         let mut waiting: VecDeque<(Held, Part)> = VecDeque::new();
         let mut flying_weight = 0;
         let mut concurrency = Concurrency::new(limits.load.weight_max);
-        let mut resumes_at: Option<UnixTime> = None;
+        let mut pause: Option<Pause> = None;
         let mut gauge = meter.load_weight();
         let mut done = Vec::new();
         move |_frontiers| {
@@ -83,8 +82,8 @@ pub fn load_range<'s>(
             });
             loop {
                 let is_shared = turns.is_shared(now);
-                let waits =
-                    resumes_at.filter(|_| is_shared).map_or(Duration::ZERO, |at| at.since(now));
+                let rest = pause.filter(|_| is_shared);
+                let rest = rest.map_or(Duration::ZERO, |pause| turns.rest(pause, now));
                 let weight_max = if is_shared { 0 } else { concurrency.limit() };
                 loop {
                     while let Some((held, part)) = waiting.pop_front_if(|(_, part)| part.is_skipped)
@@ -95,20 +94,20 @@ pub fn load_range<'s>(
                     }
                     let room = Room { flying_weight, weight_max, flights: flights.len() };
                     let batch_len = room.next_batch(&waiting, limits.load.assets_max);
-                    if batch_len == 0 || !waits.is_zero() {
+                    if batch_len == 0 || !rest.is_zero() {
                         break;
                     }
                     let batch: Vec<(Held, Part)> = waiting.drain(..batch_len).collect();
                     flying_weight += weight(&batch);
                     let parts = batch.iter().map(|(_, part)| part.clone()).collect();
-                    let reading = read(Arc::clone(&store), checks, parts, limits, meter.clone());
+                    let reading = read(reader.clone(), parts, limits, meter.clone());
                     flights.launch((batch, now), reading);
                 }
                 let Some(((batch, asked_at), answers)) = flights.land() else { break };
                 let (all, took) = (weight(&batch), now.since(asked_at));
                 flying_weight -= all;
                 concurrency.answered(all, asked_at, now);
-                resumes_at = turns.slow_pause(took, workers, now).map(|pause| now + pause);
+                pause = turns.slow_pause(took, workers, now);
                 for ((held, mut part), (read, snapshot)) in batch.into_iter().zip(answers) {
                     meter.shard_ended(match read {
                         Read::Whole => ShardEnd::Read,
@@ -129,12 +128,13 @@ pub fn load_range<'s>(
             }
             gauge.set(concurrency.limit());
             emit(&mut output, &mut done);
-            if let Some(at) = resumes_at
-                && now < at
+            if let Some(pause) = pause
                 && !waiting.is_empty()
+                && let rest = turns.rest(pause, now)
+                && !rest.is_zero()
             {
                 // The fast lane may have nothing to do before that.
-                alarm.ring_within(at.since(now).min(turns::LOOK), now);
+                alarm.ring_within(rest.min(turns::LOOK), now);
             }
         }
     });
@@ -179,8 +179,7 @@ fn weight(batch: &[(Held, Part)]) -> u64 {
 
 /// In the order of the parts: one shard, or zones that are not cut.
 async fn read(
-    store: Arc<dyn SnapshotStore>,
-    checks: Checks,
+    reader: Reader,
     parts: Vec<Part>,
     limits: RangeLimits,
     meter: LaneMeter,
@@ -193,26 +192,20 @@ async fn read(
                 part = part.number,
                 of = part.of
             );
-            vec![read_shard(store, checks, part, meter).instrument(span).await]
+            vec![read_shard(reader, part, meter).instrument(span).await]
         }
         zones => {
             let span = tracing::info_span!("load", lane = %meter.lane, assets = zones.len());
-            read_whole(store, checks, zones, limits, meter).instrument(span).await
+            read_whole(reader, zones, limits, meter).instrument(span).await
         }
     }
 }
 
-async fn read_shard(
-    store: Arc<dyn SnapshotStore>,
-    checks: Checks,
-    part: &Part,
-    meter: LaneMeter,
-) -> (Read, Option<Snapshot>) {
+async fn read_shard(reader: Reader, part: &Part, meter: LaneMeter) -> (Read, Option<Snapshot>) {
     let (asset, number) = (part.event.asset, part.number);
     let Some(Plan { config_version, .. }) = part.plan else { return (Read::Changed, None) };
-    let read = persist_at_most(TRIES_MAX, meter.loads, || async {
-        let owners = &part.owners;
-        store::load_shard_with_references(&*store, checks, asset, owners, config_version).await
+    let read = persist_at_most(TRIES_MAX, meter.loads, || {
+        reader.load_shard(asset, &part.owners, config_version)
     });
     match read.await {
         Ok(Some(snapshot)) => (Read::Whole, Some(snapshot)),
@@ -227,8 +220,7 @@ async fn read_shard(
 
 /// What is too large, has vanished or cannot be read is left to be planned.
 async fn read_whole(
-    store: Arc<dyn SnapshotStore>,
-    checks: Checks,
+    reader: Reader,
     zones: &[Part],
     limits: RangeLimits,
     meter: LaneMeter,
@@ -237,9 +229,7 @@ async fn read_whole(
     let bounded =
         |part: &Part| (part.event.asset, records_max(part.weight).min(limits.shard_records as u64));
     let assets: Vec<(AssetId, u64)> = zones.iter().map(bounded).collect();
-    let found = persist_at_most(TRIES_MAX, meter.loads, || {
-        store::load_up_to_with_references(&*store, checks, &assets)
-    });
+    let found = persist_at_most(TRIES_MAX, meter.loads, || reader.load_up_to(&assets));
     let mut found = match found.await {
         Ok(found) => found,
         Err(err) => {

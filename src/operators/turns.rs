@@ -1,8 +1,10 @@
 //! How the lanes share the time of a worker.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
+
+use timely::scheduling::Activator;
 
 use crate::model::UnixTime;
 
@@ -14,8 +16,8 @@ const PAUSED_FOR_MAX: Duration = Duration::from_secs(1);
 /// How often it is looked whether the fast lane is still at work.
 pub(super) const LOOK: Duration = FAST_AT_WORK;
 
-/// What the operators of both lanes on one worker know of each other: nothing but the time. Cloned
-/// freely; all clones are one.
+/// What the operators of both lanes on one worker know of each other: when they work.
+/// Cloned freely; all clones are one.
 #[derive(Clone, Debug)]
 pub struct Turns(Rc<State>);
 
@@ -25,6 +27,16 @@ struct State {
     slow_share: f64,
     fast_worked_at: Cell<Option<UnixTime>>,
     slow_resumes_at: Cell<Option<UnixTime>>,
+    fast_reads: Cell<bool>,
+    /// Of what reads for the slow lane.
+    slow_reader: RefCell<Option<Activator>>,
+}
+
+/// Between two queries of slow work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pause {
+    at_least_until: UnixTime,
+    at_most_until: UnixTime,
 }
 
 impl Turns {
@@ -36,6 +48,8 @@ impl Turns {
             slow_share,
             fast_worked_at: Cell::default(),
             slow_resumes_at: Cell::default(),
+            fast_reads: Cell::default(),
+            slow_reader: RefCell::default(),
         }))
     }
 
@@ -59,15 +73,43 @@ impl Turns {
         }
     }
 
-    /// A query of slow work took so long until now: how long it is until the next one, so that those of
-    /// all `workers` together take the share of one connection. None: the database is theirs alone.
+    /// Schedules the operator when the fast lane has nothing to read any more.
+    pub(super) fn slow_reads(&self, reader: Activator) {
+        *self.0.slow_reader.borrow_mut() = Some(reader);
+    }
+
+    /// Whether the fast lane reads from the database.
+    pub(super) fn fast_reads(&self, reads: bool) {
+        if self.0.fast_reads.replace(reads)
+            && !reads
+            && let Some(reader) = &*self.0.slow_reader.borrow()
+        {
+            reader.activate();
+        }
+    }
+
+    /// A query of slow work took so long until now. Until the next one there is a pause such that those of
+    /// all `workers` together take the share of one connection; it lasts up to twice as long while the fast
+    /// lane reads. None: the database is theirs alone.
     pub(super) fn slow_pause(
         &self,
         took: Duration,
         workers: usize,
         now: UnixTime,
-    ) -> Option<Duration> {
-        self.is_fast_at_work(took, now).then(|| self.pause(took, workers))
+    ) -> Option<Pause> {
+        self.is_fast_at_work(took, now).then(|| {
+            let pause = self.pause(took, workers);
+            Pause { at_least_until: now + pause, at_most_until: now + 2 * pause }
+        })
+    }
+
+    /// How long it is at most until a pause is over.
+    pub(super) fn rest(&self, pause: Pause, now: UnixTime) -> Duration {
+        match now < pause.at_least_until {
+            true => pause.at_least_until.since(now),
+            false if self.0.fast_reads.get() => pause.at_most_until.since(now),
+            false => Duration::ZERO,
+        }
     }
 
     /// Whether the fast lane is at work.
@@ -86,27 +128,4 @@ impl Turns {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    #[test]
-    fn slow_work_pauses_only_while_the_fast_lane_has_work() {
-        let turns = Turns::new(MS, 0.25);
-        let start = UnixTime::from_micros(1_000_000);
-        turns.slow_worked(2 * MS, start);
-        assert_eq!(turns.slow_waits(start), Duration::ZERO);
-        turns.fast_works(start);
-        turns.slow_worked(2 * MS, start + 2 * MS);
-        assert_eq!(turns.slow_waits(start + 2 * MS), 6 * MS);
-        assert_eq!(turns.slow_waits(start + 8 * MS), Duration::ZERO);
-        assert_eq!(turns.slow_pause(2 * MS, 2, start + 8 * MS), Some(14 * MS));
-        let after_an_outage = turns.slow_pause(Duration::from_secs(600), 2, start + 8 * MS);
-        assert_eq!(after_an_outage, Some(Duration::from_secs(7)));
-        let later = start + FAST_AT_WORK + 2 * MS;
-        assert_eq!(turns.slow_pause(2 * MS, 2, later), None);
-        turns.slow_worked(2 * MS, later);
-        assert_eq!(turns.slow_waits(later), Duration::ZERO);
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
 //! Queries that wait, and those that fly.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use timely::dataflow::operators::ToStream;
@@ -14,7 +16,7 @@ use crate::clock::Clock;
 use crate::model::{
     Asked, Cost, Lane, Origin, Reason, Reference, ScanSequence, Spent, UnixTime, ZoneSnapshot,
 };
-use crate::store::{StoreError, memory};
+use crate::store::{SnapshotStore, StoreError, memory};
 use crate::telemetry::Telemetry;
 
 /// Counts the assets that are loaded at the same time.
@@ -43,7 +45,7 @@ impl SnapshotStore for Counting {
     }
 }
 
-fn event(asset: i64, weight: u32) -> (Ticket, ScanEvent) {
+pub(in crate::operators) fn event(asset: i64, weight: u32) -> (Ticket, ScanEvent) {
     let event = ScanEvent {
         asset: AssetId(asset),
         sequence: ScanSequence(1),
@@ -87,9 +89,9 @@ fn each_event_leaves_once_and_weight_bounds_what_flies() {
             let limits = LoadLimits { assets_max: 2, weight_max: 10 };
             let events = events.to_stream(scope);
             let meter = Telemetry::default().lane(Lane::Fast, Clock::system());
-            let loading = Loading::default();
-            let (loaded, vanished) =
-                load(events, meter, &handle, store, checks::ALL, loading, limits);
+            let reader = Reader { store, checks: checks::ALL };
+            let (loading, turns) = (Loading::default(), Turns::new(Duration::MAX, 0.5));
+            let (loaded, vanished) = load(events, meter, &handle, reader, loading, limits, turns);
             let loaded = loaded.map(|loaded| loaded.snapshot.asset().0);
             let vanished = vanished.map(|ticket| ticket.number);
             (loaded.capture(), vanished.capture())
