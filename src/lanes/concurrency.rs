@@ -17,13 +17,13 @@ const SLOW_MIN: Duration = Duration::from_millis(20);
 const DECREASE: f64 = 0.7;
 /// Of the most, for all that is asked at once.
 const INCREASE: f64 = 1.0 / 64.0;
-const LEAST: f64 = 1.0 / 16.0;
+const LEAST: f64 = 1.0 / 8.0;
 /// What is usual follows answers that came faster soon, ...
 const FASTER: f64 = 0.2;
 /// ... and slower ones within some ten minutes: that is how the database is from then on.
 const SLOWER_PER_SECOND: f64 = 1.0 / 600.0;
 
-/// A limit on what is under way, between 1/16 of the most and the most.
+/// A limit on what is under way, between 1/8 of the most and the most.
 #[derive(Clone, Debug)]
 pub struct Concurrency {
     max: f64,
@@ -99,7 +99,7 @@ mod tests {
         let after_three = concurrency.limit();
         assert!((500..1_000).contains(&after_three), "{after_three}");
         ask(&mut concurrency, &mut now, 205 * MS, 20);
-        assert_eq!(concurrency.limit(), 128, "but never for nothing");
+        assert_eq!(concurrency.limit(), 256, "but never for nothing");
         ask(&mut concurrency, &mut now, 5 * MS, 200);
         assert_eq!(concurrency.limit(), 2_048);
     }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
@@ -16,6 +17,7 @@ use timely::progress::operate::FrontierInterest;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
 use super::line::Line;
@@ -25,7 +27,7 @@ use super::reader::Reader;
 use super::share::share;
 use super::turns::Turns;
 use crate::lanes::{self, Concurrency};
-use crate::model::{AssetId, Epoch, HandedOver, ScanEvent, Snapshot, Ticket};
+use crate::model::{AssetId, Epoch, HandedOver, ScanEvent, Snapshot, Ticket, UnixTime};
 use crate::store::Found;
 use crate::telemetry::{End, LaneMeter, Stage, Tries};
 
@@ -45,6 +47,12 @@ pub struct LoadLimits {
     /// Weight of all queries that fly; a heavier scan flies alone.
     pub weight_max: u32,
 }
+
+/// While a worker has so many queries in the air, the next one waits until it is full: small ones would make
+/// room for small ones.
+pub(super) const FLIGHTS_MIN: usize = 2;
+/// But no longer: those that fly may be tried again and again.
+const FILLS_FOR_MAX: Duration = Duration::from_millis(5);
 
 /// A scan that meets so many times the records that were predicted is handed over.
 const TOO_LARGE: u64 = 4;
@@ -78,6 +86,7 @@ pub fn load<'s>(
     let (output, loaded) = builder.new_output();
     let mut output = Output::from(output);
     let mut flights = Flights::new(scope, &builder.operator_info(), runtime);
+    let mut alarm = Alarm::new(scope.activator_for(builder.operator_info().address));
 
     builder.build(move |_capabilities| {
         let mut waiting = Line::default();
@@ -85,6 +94,7 @@ pub fn load<'s>(
         let mut concurrency = Concurrency::new(limits.weight_max);
         let mut gauge = meter.load_weight();
         let mut done = Vec::new();
+        let mut fills_since: Option<UnixTime> = None;
         move |_frontiers| {
             let now = meter.clock.now();
             input.for_each(|capability, events| {
@@ -96,9 +106,15 @@ pub fn load<'s>(
             });
             loop {
                 let (assets_max, weight_max) = (limits.assets_max, concurrency.limit());
-                while let Some(mut batch) =
-                    next_batch(&mut waiting, flying_weight, assets_max, weight_max)
+                let has_filled = fills_since.is_some_and(|since| FILLS_FOR_MAX <= now.since(since));
+                while (flights.len() < FLIGHTS_MIN
+                    || has_filled
+                    || assets_max <= waiting.len()
+                    || 0 < waiting.requested())
+                    && let Some(mut batch) =
+                        next_batch(&mut waiting, flying_weight, assets_max, weight_max)
                 {
+                    fills_since = None;
                     flying_weight += weight(&batch);
                     for waiting in &mut batch {
                         loading.begins(&waiting.ticket);
@@ -126,6 +142,10 @@ pub fn load<'s>(
                     done.push((held, joined));
                 }
             }
+            if !waiting.is_empty() && fills_since.is_none() {
+                fills_since = Some(now);
+                alarm.ring_within(FILLS_FOR_MAX, now);
+            }
             gauge.set(concurrency.limit());
             turns.fast_reads(flights.len() != 0);
             emit(&mut output, &mut done);
@@ -146,15 +166,17 @@ fn size(waiting: &Waiting, found: &Answers) -> u64 {
     SCAN_SIZE + records
 }
 
-/// What goes into one query now; None if nothing waits or enough is flying.
+/// What goes into one query now; None if nothing waits or enough is flying. As many as may fly are not put
+/// into one query: the database would rest while its answer is taken in.
 fn next_batch(
     waiting: &mut Line<Waiting>,
     flying_weight: u64,
     assets_max: usize,
     weight_max: u64,
 ) -> Option<Vec<Waiting>> {
-    let mut room = weight_max.saturating_sub(flying_weight);
-    let mut batch = Vec::new();
+    let room = weight_max.saturating_sub(flying_weight);
+    let batch_weight_max = room.min(weight_max / FLIGHTS_MIN as u64);
+    let (mut batch, mut batch_weight) = (Vec::new(), 0);
     // What somebody waits for does not wait for the others in its query.
     let assets_max = match waiting.requested() {
         0 => assets_max,
@@ -163,11 +185,14 @@ fn next_batch(
     while batch.len() < assets_max {
         let Some(first) = waiting.front() else { break };
         let weight = u64::from(first.event.cost.weight);
-        let flies_alone = flying_weight == 0 && batch.is_empty();
-        if room < weight && !flies_alone {
+        let fits = match batch.is_empty() {
+            true => weight <= room || flying_weight == 0,
+            false => batch_weight + weight <= batch_weight_max,
+        };
+        if !fits {
             break;
         }
-        room = room.saturating_sub(weight);
+        batch_weight += weight;
         batch.extend(waiting.pop_front());
     }
     (!batch.is_empty()).then_some(batch)

@@ -19,7 +19,7 @@ use tracing::Instrument;
 use super::alarm::Alarm;
 use super::emit::{Held, Output, emit};
 use super::flights::Flights;
-use super::load::{LoadLimits, records_max};
+use super::load::{FLIGHTS_MIN, LoadLimits, records_max};
 use super::part::{Attempt, LoadedPart, Part, Plan, Read};
 use super::persist::persist_at_most;
 use super::reader::Reader;
@@ -31,8 +31,6 @@ use crate::telemetry::{LaneMeter, ShardEnd, Stage};
 
 /// A shard that could not be read so often, by a store that could be reached, is given up.
 const TRIES_MAX: u32 = 5;
-/// While so many queries fly, the next one waits until it is full: small ones would make room for small ones.
-const FLIGHTS_MIN: usize = 2;
 
 /// How much one worker reads at once.
 #[derive(Clone, Copy, Debug)]
