@@ -142,9 +142,12 @@ pub fn load<'s>(
                     done.push((held, joined));
                 }
             }
-            if !waiting.is_empty() && fills_since.is_none() {
-                fills_since = Some(now);
-                alarm.ring_within(FILLS_FOR_MAX, now);
+            if !waiting.is_empty() {
+                let since = *fills_since.get_or_insert(now);
+                let rest = (since + FILLS_FOR_MAX).since(now);
+                if !rest.is_zero() {
+                    alarm.ring_within(rest, now);
+                }
             }
             gauge.set(concurrency.limit());
             turns.fast_reads(flights.len() != 0);

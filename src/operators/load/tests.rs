@@ -107,10 +107,41 @@ fn each_event_leaves_once_and_weight_bounds_what_flies() {
     assert!((1..=3).contains(&flying_max), "{flying_max} scans of weight 3 flew at once");
 }
 
-/// Lets one query pass for each permit, notes how many assets it asks for, and has none of them.
-struct Gate {
-    permits: Semaphore,
+/// Notes for how many assets each query asks, lets it land when it is told to, and has none of them.
+pub(in crate::operators) struct Gate {
     queries: Mutex<Vec<usize>>,
+    landed: AtomicUsize,
+    permits: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate {
+            queries: Mutex::default(),
+            landed: AtomicUsize::default(),
+            permits: Semaphore::new(0),
+        }
+    }
+}
+
+impl Gate {
+    /// All that have gone out.
+    pub(in crate::operators) fn land(&self) {
+        let all = self.queries.lock().unwrap().len();
+        self.permits.add_permits(all - self.landed.swap(all, Ordering::SeqCst));
+    }
+}
+
+/// Lets the tasks of a runtime, which has one thread, get on until each waits for something.
+pub(in crate::operators) fn settle(runtime: &Handle) {
+    let (settled, waits) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        settled.send(()).unwrap();
+    });
+    waits.recv().unwrap();
 }
 
 #[async_trait]
@@ -129,18 +160,20 @@ impl SnapshotStore for Gate {
     }
 }
 
-/// Messages of so many scans of weight 1, each after a pause; none of them lands meanwhile. For how many assets
-/// each query asks that has gone out after each message.
-fn queries(limits: LoadLimits, messages: Vec<(usize, Duration)>) -> Vec<Vec<usize>> {
-    // Queries get on when the runtime is told to.
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// Sends messages of so many scans of weight 1, of which none lands. For how many assets each query asks that has
+/// gone out after each message, and when all have.
+fn queries(
+    clock: Clock,
+    limits: LoadLimits,
+    messages: impl Iterator<Item = usize> + Send + Sync + 'static,
+) -> Vec<Vec<usize>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let handle = runtime.handle().clone();
     timely::execute_directly(move |worker| {
-        let clock = ManualClock::at(UnixTime::from_micros(0));
-        let gate = Arc::new(Gate { permits: Semaphore::new(0), queries: Mutex::default() });
+        let gate = Arc::new(Gate::default());
         let mut input = InputHandle::new();
         let probe = worker.dataflow::<Epoch, _, _>(|scope| {
-            let meter = Telemetry::default().lane(Lane::Fast, clock.clock());
+            let meter = Telemetry::default().lane(Lane::Fast, clock.clone());
             let (events, loading) = (input.to_stream(scope), Loading::default());
             let reader = Reader { store: gate.clone(), checks: checks::ALL };
             let turns = Turns::new(Duration::MAX, 0.5);
@@ -150,41 +183,60 @@ fn queries(limits: LoadLimits, messages: Vec<(usize, Duration)>) -> Vec<Vec<usiz
             for _ in 0..10 {
                 worker.step();
             }
-            runtime.block_on(async {
-                for _ in 0..100 {
-                    tokio::task::yield_now().await;
-                }
-            });
+            settle(&handle);
         };
-        let flown = messages.into_iter().map(|(scans, pause)| {
-            clock.advance(pause);
+        let flown = || gate.queries.lock().unwrap().clone();
+        let (mut sent, mut flown_after) = (0, Vec::new());
+        for scans in messages {
             (0..scans).for_each(|asset| input.send(event(asset as i64, 1)));
             input.flush();
             get_on();
-            gate.queries.lock().unwrap().clone()
-        });
-        let flown = flown.collect();
-        gate.permits.add_permits(100);
+            sent += scans;
+            flown_after.push(flown());
+        }
+        let before = clock.now();
+        while flown().iter().sum::<usize>() < sent {
+            get_on();
+            assert!(clock.now().since(before) < Duration::from_secs(60), "some never fly");
+        }
+        flown_after.push(flown());
         input.close();
         while !probe.done() {
+            gate.land();
             get_on();
         }
-        flown
+        flown_after
     })
 }
 
 #[test]
 fn while_two_queries_fly_the_next_one_waits_for_a_moment_or_until_it_is_full() {
     let limits = LoadLimits { assets_max: 3, weight_max: 100 };
-    let at_once = |scans| (scans, Duration::ZERO);
-    let messages = [1, 1, 1, 2, 1].map(at_once).into_iter().chain([(1, FILLS_FOR_MAX)]);
-    let full = vec![1, 1, 3];
-    let flown = [vec![1], vec![1, 1], vec![1, 1], full.clone(), full, vec![1, 1, 3, 2]];
-    assert_eq!(queries(limits, messages.collect()), flown);
+    let clock = ManualClock::at(UnixTime::from_micros(0));
+    let after_a_moment = std::iter::once_with({
+        let clock = clock.clone();
+        move || {
+            clock.advance(FILLS_FOR_MAX);
+            1
+        }
+    });
+    let messages = [1, 1, 1, 2, 1].into_iter().chain(after_a_moment);
+    let (full, all) = (vec![1, 1, 3], vec![1, 1, 3, 2]);
+    let flown = [vec![1], vec![1, 1], vec![1, 1], full.clone(), full, all.clone(), all];
+    assert_eq!(queries(clock.clock(), limits, messages), flown);
+}
+
+#[test]
+fn a_query_that_is_never_full_goes_also_if_nothing_else_happens() {
+    // The fourth makes the third full; the fifth waits for another moment than the third did.
+    let limits = LoadLimits { assets_max: 3, weight_max: 100 };
+    let flown = queries(Clock::system(), limits, [1, 1, 1, 2, 1].into_iter());
+    assert_eq!(flown.last().unwrap().iter().sum::<usize>(), 6);
 }
 
 #[test]
 fn no_query_of_many_has_more_than_half_of_what_may_fly() {
     let limits = LoadLimits { assets_max: 10, weight_max: 7 };
-    assert_eq!(queries(limits, vec![(6, Duration::ZERO)]), [vec![3, 3]]);
+    let flown = queries(Clock::system(), limits, std::iter::once(6));
+    assert_eq!(flown, [vec![3, 3], vec![3, 3]]);
 }

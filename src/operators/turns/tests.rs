@@ -9,9 +9,8 @@ use super::*;
 use crate::checks;
 use crate::clock::ManualClock;
 use crate::model::{Epoch, Lane, OwnerRange};
-use crate::operators::load::tests::event;
+use crate::operators::load::tests::{Gate, event, settle};
 use crate::operators::{Attempt, LoadLimits, Loading, Part, RangeLimits, Reader, load, load_range};
-use crate::store::memory;
 use crate::telemetry::Telemetry;
 
 const MS: Duration = Duration::from_millis(1);
@@ -56,16 +55,15 @@ fn part(asset: i64) -> Part {
 
 #[test]
 fn a_slow_query_begins_when_the_fast_lane_has_read_or_after_twice_its_pause() {
-    // Queries get on when the runtime is told to.
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let handle = runtime.handle().clone();
     timely::execute_directly(move |worker| {
         let (clock, turns) = (ManualClock::at(START), Turns::new(MS, 0.5));
-        let telemetry = Telemetry::default();
+        let (telemetry, gate) = (Telemetry::default(), Arc::new(Gate::default()));
         let (mut fast, mut slow) = (InputHandle::new(), InputHandle::new());
         let read = Rc::new(Cell::new(0));
         worker.dataflow::<Epoch, _, _>(|scope| {
-            let reader = Reader { store: Arc::new(memory::Memory::default()), checks: checks::ALL };
+            let reader = Reader { store: gate.clone(), checks: checks::ALL };
             let limits = LoadLimits { assets_max: 1, weight_max: 100 };
             let (events, meter) =
                 (fast.to_stream(scope), telemetry.lane(Lane::Fast, clock.clock()));
@@ -83,11 +81,9 @@ fn a_slow_query_begins_when_the_fast_lane_has_read_or_after_twice_its_pause() {
             });
         };
         let fly = || {
-            runtime.block_on(async {
-                for _ in 0..100 {
-                    tokio::task::yield_now().await;
-                }
-            });
+            settle(&handle);
+            gate.land();
+            settle(&handle);
         };
 
         slow.send(part(0));
